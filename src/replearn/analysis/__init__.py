@@ -1,0 +1,1 @@
+"""What a network learned: activations, similarity, disentanglement, figures, tables."""

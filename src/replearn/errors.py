@@ -1,0 +1,21 @@
+"""The one exception for input that cannot be used: its message is a sentence for the user."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class InputError(ValueError):
+    """What the user gave cannot be used.
+
+    The message is one sentence: what was expected, what was given, what to do. Commands print it
+    without a traceback and exit with a code that is not 0.
+    """
+
+
+def nearest(name: str, choices: Iterable[str], n: int = 3) -> str:
+    """Return the `n` choices that `name` was probably meant to be, as words for a sentence."""
+    choices = sorted(map(str, choices))
+    close = get_close_matches(str(name), choices, n=n, cutoff=0.5)
+    if close:
+        return "did you mean " + " or ".join(repr(choice) for choice in close) + "?"
+    return "choose from " + ", ".join(choices)

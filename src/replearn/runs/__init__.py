@@ -1,0 +1,1 @@
+"""The database of runs: server, observer, command line, queries."""

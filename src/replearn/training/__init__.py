@@ -1,0 +1,1 @@
+"""Objectives, optimisers and the Ignite engines that train and evaluate."""
