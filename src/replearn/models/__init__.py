@@ -1,1 +1,24 @@
 """Models by name."""
+
+from replearn.models.architectures import DECODERS, ENCODERS
+from replearn.models.initialisation import initialise
+from replearn.models.network import Network
+from replearn.models.output import PredictorOutput, VAEOutput
+from replearn.models.predictor import Predictor
+from replearn.models.table import layer_table
+from replearn.models.vae import VAE
+
+MODELS = {"vae": VAE, "predictor": Predictor}
+
+__all__ = [
+    "DECODERS",
+    "ENCODERS",
+    "MODELS",
+    "Network",
+    "Predictor",
+    "PredictorOutput",
+    "VAE",
+    "VAEOutput",
+    "initialise",
+    "layer_table",
+]

@@ -1,0 +1,39 @@
+"""What models return: frozen records of named tensors."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class VAEOutput:
+    """One pass of a VAE over B images.
+
+    Attributes:
+        logits: (B, C, H, W), the reconstruction before the sigmoid.
+        z: (B, D), the latents that were decoded.
+        mean: (B, D), mean of q(z|x).
+        logvar: (B, D), log of the variance of q(z|x).
+    """
+
+    logits: Tensor
+    z: Tensor
+    mean: Tensor
+    logvar: Tensor
+
+    @property
+    def x_mean(self) -> Tensor:
+        """The reconstructed images (B, C, H, W), in [0, 1]."""
+        return torch.sigmoid(self.logits)
+
+
+@dataclass(frozen=True)
+class PredictorOutput:
+    """One pass of a predictor over B images.
+
+    Attributes:
+        logits: (B, n_outputs), class scores or predicted values.
+    """
+
+    logits: Tensor
