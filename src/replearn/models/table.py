@@ -1,8 +1,7 @@
 """List the layers of a model: names, shapes and parameters."""
 
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +9,7 @@ from torch import Tensor, nn
 from replearn.models.network import Network
 
 
-@dataclass(frozen=True)
-class LayerRow:
+class LayerRow(NamedTuple):
     """One layer that analyses can name.
 
     Attributes:

@@ -1,0 +1,34 @@
+"""Training presets: plain data, one dict per published objective or length.
+
+Objectives name what their source fixes and leave the rest to the losses' defaults.
+"""
+
+TRAINING_PRESETS = {
+    # Kingma & Welling (2014).
+    "vae": {"loss": {"name": "vae"}},
+    # Higgins et al. (2017), beta as in Montero et al. (2022), `training.beta`.
+    "beta": {"loss": {"name": "beta_vae", "params": {"beta": 4.0}}},
+    # Kim & Mnih (2018), gamma and batch as in Montero et al. (2022), `training.factor`.
+    "factor": {"loss": {"name": "factor_vae", "params": {"gamma": 100.0}}, "batch_size": 128},
+    # Montero et al. (2022), `prediction`.
+    "classification": {
+        "loss": {"name": "cross_entropy"},
+        "optimizer": {"name": "adam", "params": {"lr": 1e-3}},
+        "batch_size": 64,
+        "epochs": 100,
+    },
+    "regression": {
+        "loss": {"name": "mse"},
+        "optimizer": {"name": "adam", "params": {"lr": 1e-3}},
+        "batch_size": 64,
+        "epochs": 100,
+    },
+    # Locatello et al. (2019), shared.gin: 300,000 steps of Adam at 1e-4, batch 64.
+    "locatello": {
+        "optimizer": {"name": "adam", "params": {"lr": 1e-4}},
+        "batch_size": 64,
+        "steps": 300_000,
+    },
+    # A run of seconds: does everything work?
+    "fast": {"steps": 20},
+}

@@ -1,0 +1,60 @@
+"""What every loss is: (output, target, step) to named scalar tensors, "loss" among them."""
+
+from math import isfinite
+
+import torch
+from torch import Generator, Tensor, nn
+
+from replearn.errors import InputError
+
+
+class Loss(nn.Module):
+    """An objective; terms are sums over an image, averaged over the batch.
+
+    A loss that trains networks of its own (a discriminator) holds them and their optimisers:
+    `bind` makes them once the latent size is known, `after_step` trains them.
+    """
+
+    def forward(
+        self, output, target: Tensor, step: int = 0, generator: Generator | None = None
+    ) -> dict[str, Tensor]:
+        """Return the terms of the loss as 0-d tensors.
+
+        Args:
+            output: what the model returned.
+            target: what the output is compared with.
+            step: optimiser steps done so far.
+            generator: source of the loss's own draws.
+        """
+        raise NotImplementedError
+
+    def bind(self, latent_size: int, generator: Generator) -> None:
+        """Make the loss's own networks for a model of this latent size, drawn from `generator`."""
+
+    @property
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """The optimisers of the loss's own networks, by name."""
+        return {}
+
+    def after_step(self, generator: Generator | None = None) -> None:
+        """Train the loss's own networks; called after each step of the model's optimiser."""
+
+
+def not_negative(name: str, value: float) -> float:
+    """Return `value` if it is a finite number >= 0, else raise an InputError that names it."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not isfinite(value) or value < 0:
+        raise InputError(f"{name} must be a number of at least 0, got {value!r}")
+    return float(value)
+
+
+def positive(name: str, value: float) -> float:
+    """Return `value` if it is a finite number > 0, else raise an InputError that names it."""
+    if not_negative(name, value) == 0:
+        raise InputError(f"{name} must be greater than 0, got {value!r}")
+    return float(value)
+
+
+def full_precision(values: Tensor) -> Tensor:
+    """Return half-precision values as float32, others as they are: sums need the digits."""
+    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
