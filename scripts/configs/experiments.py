@@ -1,0 +1,16 @@
+"""What every experiment that trains a network can be told, beside its ingredients."""
+
+TRAINING_RUN = {
+    "init_seed": None,  # of the weights; None: derived from seed
+    "order_seed": None,  # of the batch order; None: derived from seed
+    "noise_seed": None,  # of the sampling noise; None: derived from seed
+    "device": "auto",  # auto, cpu or cuda
+    "threads": None,  # CPU threads; None: what torch chooses, which is recorded
+    "tags": [],  # shown in Omniboard
+    "resume": None,  # id of an interrupted run to go on with
+    "resume_every": 120,  # seconds between two resume states
+    "progress": True,
+}
+
+# A run of seconds: does everything work?
+FAST = {"training": {"steps": 20, "n_validation": 128, "log_every": 5, "validate_every": 10}}

@@ -1,0 +1,43 @@
+"""Train an auto-encoder on images alone.
+
+cd scripts
+python -m experiments.unsupervised with dataset.dsprites model.kim training.beta seed=0
+"""
+
+import sys
+
+from sacred import Experiment
+
+from configs.experiments import FAST, TRAINING_RUN
+from ingredients.dataset import dataset
+from ingredients.model import model_ingredient
+from ingredients.training import training_ingredient
+from replearn.paths import root
+from replearn.runs.commandline import run_commandline
+from replearn.runs.learned import vae_scores
+from replearn.runs.rebuild import make_loss, make_model
+from replearn.runs.tracked import make_task, prepare, train_tracked
+
+ex = Experiment(
+    "unsupervised",
+    ingredients=[dataset, model_ingredient("vae"), training_ingredient("vae")],
+    base_dir=root(),
+    save_git_info=False,
+)
+ex.add_config(TRAINING_RUN)
+ex.add_named_config("fast", FAST)
+
+
+@ex.main
+def train(_run, _config):
+    """Return the held-out terms of the loss and what the latents learned."""
+    data, device = prepare(_run, _config)
+    net = make_model(_config["model"], data.image_shape).to(device)
+    loss = make_loss(_config["training"])
+    task = make_task(_config, data, device)
+    terms = train_tracked(_run, _config, net, loss, task)
+    return terms | vae_scores(net, loss, task, terms["reconstruction"])
+
+
+if __name__ == "__main__":
+    sys.exit(run_commandline(ex))

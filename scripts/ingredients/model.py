@@ -1,0 +1,33 @@
+"""The `model` ingredient: which architecture, with which sizes."""
+
+from sacred import Ingredient
+
+from configs.models import MODEL_PRESETS
+from replearn.models import MODELS
+from replearn.runs.config import resolve, unset
+
+
+def model_ingredient(name: str) -> Ingredient:
+    """Return a `model` ingredient whose default model is `name`."""
+    model = Ingredient("model", save_git_info=False)
+    model.add_config({**unset(MODELS), "name": name})
+    for preset, values in MODEL_PRESETS.items():
+        model.add_named_config(preset, values)
+
+    @model.config_hook
+    def fill_in(config, command_name, logger):
+        """Write the chosen model's defaults into the configuration."""
+        return resolve(config["model"], MODELS, "model")
+
+    @model.command(unobserved=True)
+    def layers(_config, _run):
+        """Print the layers that analyses can name, with shapes and numbers of parameters."""
+        from replearn.models.table import layer_table
+        from replearn.runs.rebuild import make_dataset, make_model
+
+        data = make_dataset(_run.config["dataset"])
+        net = make_model(_config, data.image_shape)
+        for row in layer_table(net, data.image_shape):
+            print("{:16} {:20} {:>10}".format(*map(str, row)))
+
+    return model

@@ -1,0 +1,40 @@
+"""The `training` ingredient: objective, optimiser, length, and what is logged when."""
+
+from sacred import Ingredient
+
+from configs.training import TRAINING_PRESETS
+from replearn.runs.config import resolve_params
+from replearn.training.losses import LOSSES
+from replearn.training.optimizers import OPTIMIZERS
+
+DEFAULTS = {
+    "optimizer": {"name": "adam", "params": {}},
+    "batch_size": 64,
+    "epochs": 66,  # passes over the training images, unless steps are given
+    "steps": None,  # optimiser steps
+    "precision": "fp32",  # or bf16: mixed precision
+    "channels_last": True,
+    "log_every": 20,  # steps that one point of train.* averages
+    "validate_every": 500,  # steps
+    "n_validation": 2048,  # held-out images that val.* averages
+}
+
+
+def training_ingredient(loss: str) -> Ingredient:
+    """Return a `training` ingredient whose default objective is `loss`."""
+    training = Ingredient("training", save_git_info=False)
+    training.add_config({**DEFAULTS, "loss": {"name": loss, "params": {}}})
+    for preset, values in TRAINING_PRESETS.items():
+        training.add_named_config(preset, values)
+
+    @training.config_hook
+    def fill_in(config, command_name, logger):
+        """Write the loss's and the optimiser's defaults into the configuration."""
+        section = config["training"]
+        filled = {
+            "loss": resolve_params(section["loss"], LOSSES, "loss"),
+            "optimizer": resolve_params(section["optimizer"], OPTIMIZERS, "optimizer"),
+        }
+        return filled | ({"epochs": None} if section["steps"] is not None else {})
+
+    return training

@@ -1,0 +1,154 @@
+"""Configurations: every key is known, every default is filled in, every run has its hash."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from sacred import Experiment
+
+from replearn.errors import InputError, nearest
+from replearn.registry import check_parameters, lookup, parameters
+
+# Keys that do not change what a run computes.
+VOLATILE = frozenset({"device", "threads", "resume", "tags", "progress", "resume_every"})
+# Keys in which the runs of one group differ.
+SEEDS = frozenset({"seed", "init_seed", "order_seed", "noise_seed"})
+# Dictionaries whose keys are checked elsewhere: against a signature, or against the runs.
+OPEN = ("params", "where")
+
+
+def defaults(make: Callable) -> dict[str, Any]:
+    """Return the parameters of a registered class or function that have a default."""
+    return {
+        name: list(p.default) if isinstance(p.default, tuple) else p.default
+        for name, p in parameters(make).items()
+        if p.default is not p.empty
+    }
+
+
+def unset(registry: Mapping[str, Callable]) -> dict[str, None]:
+    """Return every parameter that any entry of `registry` takes from a config, as None.
+
+    With these as an ingredient's defaults a misspelt key is refused, and no preset inherits a
+    value from another.
+    """
+    return {key: None for make in registry.values() for key in defaults(make)}
+
+
+def resolve(section: Mapping[str, Any], registry: Mapping[str, Callable], kind: str) -> dict:
+    """Return `section` with the defaults of the entry that it names filled in.
+
+    Keys of other entries stay None; keys that no entry of the registry knows are left alone.
+
+    Raises:
+        InputError: if the name is unknown, or a key is set that the entry does not take.
+    """
+    make = lookup(registry, section["name"], kind)
+    known = set(unset(registry))
+    given = {k: v for k, v in section.items() if k in known and v is not None}
+    filled = defaults(make)
+    owner = f"{kind} {section['name']!r}"
+    for key, value in given.items():
+        if key not in filled:
+            raise InputError(f"{owner} takes no parameter {key!r}; {nearest(key, filled)}")
+        check_type(f"{kind}.{key}", filled[key], value)
+    return {**section, **filled, **given}
+
+
+def resolve_params(section: Mapping[str, Any], registry: Mapping[str, Callable], kind: str) -> dict:
+    """Return `{"name": ..., "params": {...}}` with the defaults of the entry filled in.
+
+    Raises:
+        InputError: if the name or a parameter is unknown.
+    """
+    make = lookup(registry, section["name"], kind)
+    owner = f"{kind} {section['name']!r}"
+    given = {key: value for key, value in section["params"].items() if value is not None}
+    required = [n for n, p in parameters(make).items() if p.default is p.empty]
+    check_parameters(make, dict.fromkeys(required) | given, owner)
+    filled = defaults(make)
+    for key, value in given.items():
+        check_type(f"{kind}.params.{key}", filled.get(key), value)
+    return {**section, "params": {**filled, **given}}
+
+
+def check_updates(base: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
+    """Raise an InputError if an update sets a key that `base` does not have.
+
+    Args:
+        base: the configuration without updates.
+        updates: nested updates, as Sacred parses them.
+    """
+    known = dict(_leaves(base, keep_nodes=True))
+    for path, value in _leaves(updates):
+        parts = path.split(".")
+        if any(part in OPEN and ".".join(parts[: i + 1]) in known for i, part in enumerate(parts)):
+            continue
+        if path not in known:
+            raise InputError(f"unknown config key {path!r}; {nearest(path, known)}")
+        check_type(path, known[path], value)
+
+
+def check_presets(experiment: Experiment, names: list[str] | tuple[str, ...]) -> None:
+    """Raise an InputError if a named config does not exist."""
+    known = {name for name, _ in experiment.gather_named_configs()}
+    for name in names:
+        if name not in known and not name.endswith((".json", ".yaml", ".yml")):
+            raise InputError(f"unknown preset {name!r}; {nearest(name, known)}")
+
+
+def check_type(path: str, default: Any, given: Any) -> None:
+    """Raise an InputError if `given` is not of the kind of value that `default` is."""
+    if default is None or given is None:
+        return
+    number = isinstance(given, (int, float)) and not isinstance(given, bool)
+    for expected, kinds, fits in (
+        ("True or False", bool, isinstance(given, bool)),
+        ("a whole number", int, number and float(given).is_integer()),
+        ("a number", float, number),
+        ("a name", str, isinstance(given, str)),
+        ("a dictionary", dict, isinstance(given, Mapping)),
+    ):
+        if isinstance(default, kinds):
+            if not fits:
+                raise InputError(f"{path} must be {expected}, got {given!r}")
+            return
+
+
+def config_hash(config: Mapping[str, Any], without: frozenset[str] = VOLATILE) -> str:
+    """Return the sha256 of a resolved config without volatile keys; 1 and 1.0 are one value."""
+    kept = {key: value for key, value in config.items() if key not in without}
+    return hashlib.sha256(canonical(kept).encode()).hexdigest()
+
+
+def group_hash(config: Mapping[str, Any]) -> str:
+    """Return the hash that runs share which differ in their seeds alone."""
+    return config_hash(config, VOLATILE | SEEDS)
+
+
+def canonical(value: Any) -> str:
+    """Return JSON that is the same for every spelling of one value."""
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value
+
+
+def _leaves(
+    tree: Mapping[str, Any], prefix: str = "", keep_nodes: bool = False
+) -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        path = f"{prefix}{key}"
+        nested = isinstance(value, Mapping)
+        if keep_nodes or not nested or not value:
+            yield path, value
+        if nested:
+            yield from _leaves(value, f"{path}.", keep_nodes)

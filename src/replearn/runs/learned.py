@@ -1,0 +1,56 @@
+"""What a trained auto-encoder has learned, in a few numbers of its result."""
+
+import torch
+from torch import Tensor, nn
+
+from replearn.analysis.latents import active_latents
+from replearn.models.output import VAEOutput
+from replearn.runs.tracked import Task
+
+MEAN_IMAGE_BATCHES = 32
+
+
+@torch.no_grad()
+def vae_scores(model: nn.Module, loss: nn.Module, task: Task, held_out: float) -> dict[str, float]:
+    """Return how many latents are active on held-out images, and how bad the mean image is.
+
+    Args:
+        held_out: the model's reconstruction term on the held-out images.
+
+    Returns:
+        `active_latents`; `mean_image_reconstruction`, the term of a model that always answers with
+        the mean training image, as a collapsed one does; `reconstruction_ratio` of the two.
+    """
+    model.eval()
+    means, logvars = [], []
+    for x, _ in task.held_out.in_order():
+        mean, logvar = model.encode(x)  # type: ignore[operator]
+        means.append(mean.double().cpu())
+        logvars.append(logvar.double().cpu())
+    active = active_latents(torch.cat(means).numpy(), torch.cat(logvars).numpy())
+    mean_image = _mean_image_reconstruction(loss, task)
+    return {
+        "active_latents": int(active.sum()),
+        "mean_image_reconstruction": mean_image,
+        "reconstruction_ratio": held_out / mean_image,
+    }
+
+
+def _mean_image_reconstruction(loss: nn.Module, task: Task) -> float:
+    batches = task.training.shuffled(seed=0)
+    images = [next(batches)[0] for _ in range(MEAN_IMAGE_BATCHES)]
+    mean_image = torch.stack([x.mean(0) for x in images]).mean(0)
+    # A pixel that is always 0 or 1 in the sample may differ in others: keep its logit finite.
+    logits = torch.logit(mean_image, eps=1e-4)
+    total, n = 0.0, 0
+    for x, target in task.held_out.in_order():
+        latents = torch.zeros(len(x), 1, device=x.device)
+        output = VAEOutput(logits.expand(len(x), *logits.shape), latents, latents, latents)
+        total += len(x) * float(reconstruction(loss, output, target))
+        n += len(x)
+    return total / n
+
+
+def reconstruction(loss: nn.Module, output: VAEOutput, target: Tensor) -> Tensor:
+    """Return the reconstruction term of `loss`, averaged over the batch."""
+    return loss.reconstruction(output.logits, target)  # type: ignore[operator]

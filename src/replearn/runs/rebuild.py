@@ -1,0 +1,83 @@
+"""Objects from a config: the data set, the model and the loss of an experiment or of a run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from replearn.dataset import DATASETS
+from replearn.dataset.images import ImageDataset
+from replearn.errors import InputError
+from replearn.models import MODELS
+from replearn.registry import build, lookup
+from replearn.runs.config import defaults
+from replearn.training.losses import LOSSES
+
+
+def make_dataset(section: Mapping[str, Any]) -> ImageDataset:
+    """Return the data set of a config's `dataset` section."""
+    return build(DATASETS, section["name"], kind="data set", **_own(section, DATASETS, "data set"))
+
+
+def make_model(section: Mapping[str, Any], image_shape: tuple[int, int, int], **given: Any):
+    """Return the model of a config's `model` section, for images (C, H, W).
+
+    Args:
+        given: parameters that follow from the data, such as `n_outputs`.
+    """
+    params = _own(section, MODELS, "model") | given
+    return build(MODELS, section["name"], kind="model", image_shape=image_shape, **params)
+
+
+def make_loss(section: Mapping[str, Any], **given: Any) -> nn.Module:
+    """Return the loss of a config's `training` section.
+
+    Args:
+        given: parameters that follow from the data, such as the factors' `sizes`.
+    """
+    params = {k: v for k, v in section["loss"]["params"].items() if v is not None} | given
+    return build(LOSSES, section["loss"]["name"], kind="loss", **params)
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device that `device=auto|cpu|cuda` stands for."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name not in ("cpu", "cuda"):
+        raise InputError(f"device must be auto, cpu or cuda, got {name!r}")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device=cuda was asked for, but torch sees no GPU; use device=auto")
+    return torch.device(name)
+
+
+def _own(section: Mapping[str, Any], registry: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Return the parameters of a section that the entry which it names takes and that are set."""
+    accepted = defaults(lookup(registry, section["name"], kind))
+    return {k: v for k, v in section.items() if k in accepted and v is not None}
+
+
+def dataset_of(run: Any) -> ImageDataset:
+    """Return the data set that a run was trained on."""
+    return make_dataset(run.config["dataset"])
+
+
+def model_of(run: Any, step: int | None = None) -> nn.Module:
+    """Return a run's model with its weights after `step` steps, or with the last ones.
+
+    Raises:
+        InputError: if the run has no such weights, or they do not fit the model.
+    """
+    weights = run.checkpoint(step)
+    shape, given = run.info["image_shape"], {}
+    if run.info.get("n_outputs") is not None:
+        given["n_outputs"] = run.info["n_outputs"]
+    model = make_model(run.config["model"], tuple(shape), **given)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(
+            f"the weights of run {run.id} do not fit its model ({str(error).splitlines()[0]}): "
+            f"they were stored by another version; train the run again"
+        ) from None
+    return model.eval()

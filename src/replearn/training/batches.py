@@ -1,0 +1,66 @@
+"""Batches of training examples in an order that depends on the seed and the step alone."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from replearn.errors import InputError
+from replearn.training.seeds import derive_seed, make_generator
+
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Batches:
+    """A task's examples, fetched by index: (inputs, targets) of some of its positions.
+
+    Attributes:
+        fetch: positions (B,) -> inputs (B, ...) and targets (B, ...), on the training device.
+        indices: the positions (N,) that belong to this pass.
+        batch_size: examples in a batch.
+    """
+
+    fetch: Callable[[Tensor], Batch]
+    indices: NDArray[np.int64]
+    batch_size: int
+
+    def __post_init__(self):
+        if self.batch_size < 1:
+            raise InputError(f"batch_size must be at least 1, got {self.batch_size}")
+        if len(self.indices) < self.batch_size:
+            raise InputError(
+                f"batch_size={self.batch_size} is larger than the {len(self.indices)} examples "
+                f"that there are; choose a smaller one"
+            )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in one pass: what remains of an epoch is dropped, not made smaller."""
+        return len(self.indices) // self.batch_size
+
+    def shuffled(self, seed: int, start: int = 0) -> Iterator[Batch]:
+        """Yield batches for ever from step `start` on, in the order of `seed`.
+
+        The permutation of an epoch depends on `seed` and the epoch alone, so a resumed run sees
+        exactly the batches that the uninterrupted one saw.
+        """
+        indices = torch.from_numpy(np.ascontiguousarray(self.indices))
+        epoch, position = divmod(start, self.steps_per_epoch)
+        while True:
+            order = torch.randperm(
+                len(indices), generator=make_generator(derive_seed(seed, "epoch", epoch))
+            )
+            for batch in range(position, self.steps_per_epoch):
+                chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+                yield self.fetch(indices[chosen])
+            epoch, position = epoch + 1, 0
+
+    def in_order(self) -> Iterator[Batch]:
+        """Yield every example once, in order; the last batch may be smaller."""
+        indices = torch.from_numpy(np.ascontiguousarray(self.indices))
+        for chosen in indices.split(self.batch_size):
+            yield self.fetch(chosen)

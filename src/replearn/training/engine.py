@@ -1,0 +1,145 @@
+"""Ignite engines that train and evaluate any model with any loss."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+
+import torch
+from ignite.engine import Engine, Events
+from torch import Tensor, nn
+
+from replearn.errors import InputError
+from replearn.training.metrics import TermAverage
+from replearn.training.seeds import make_generator
+
+PRECISIONS = ("fp32", "bf16")
+
+
+class DivergedError(FloatingPointError):
+    """The loss is not finite any more; the message is a sentence for the user."""
+
+
+def autocast(device: torch.device, precision: str):
+    """Return the context in which a forward pass runs: float32, or bfloat16 where it is safe."""
+    if precision not in PRECISIONS:
+        raise InputError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def make_trainer(
+    model: nn.Module,
+    loss: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    precision: str = "fp32",
+) -> Engine:
+    """Return an engine that takes one optimiser step per batch of (input, target).
+
+    `engine.state.output` is the dict of the loss's terms, 0-d tensors that stay on the device:
+    nothing waits for them until someone reads them (see `log_averages`).
+
+    Args:
+        model: input batch -> output dataclass.
+        loss: (output, target, step, generator) -> named terms, "loss" among them.
+        optimizer: of the model's parameters.
+        generator: of the sampling noise, on the model's device.
+        precision: "fp32", or "bf16" for automatic mixed precision.
+    """
+    device = next(model.parameters()).device
+    autocast(device, precision)
+
+    def step(engine: Engine, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        x, target = batch
+        with autocast(device, precision):
+            output = model(x, generator=generator)
+            terms = loss(output, target, engine.state.iteration - 1, generator)
+        optimizer.zero_grad(set_to_none=True)
+        terms["loss"].backward()
+        optimizer.step()
+        loss.after_step(generator)  # type: ignore[operator]
+        return {name: value.detach() for name, value in terms.items()}
+
+    trainer = Engine(step)
+    trainer.add_event_handler(Events.STARTED, lambda: model.train())
+    return trainer
+
+
+def train(trainer: Engine, batches: Iterator, start: int, stop: int, epoch_length: int) -> None:
+    """Run `trainer` from step `start` to step `stop` on an endless iterator of batches."""
+    if start >= stop:
+        raise InputError(
+            f"nothing is left to train: step {start} of {stop} is reached; ask for more steps"
+        )
+    trainer.load_state_dict({"iteration": start, "epoch_length": epoch_length, "max_iters": stop})
+    trainer.run(batches)
+
+
+def log_averages(trainer: Engine, log: Callable[[str, float, int], None], every: int) -> None:
+    """Log the average of every term over the last `every` steps as `train.<term>`.
+
+    Raises:
+        DivergedError: from the engine's run, if a term is not finite.
+    """
+    window: list[dict[str, Tensor]] = []
+
+    def flush(engine: Engine) -> None:
+        if not window:
+            return
+        step = engine.state.iteration
+        names = list(window[0])
+        means = torch.stack([torch.stack([terms[n].float() for n in names]) for terms in window])
+        values = dict(zip(names, means.double().mean(0).tolist(), strict=True))
+        window.clear()
+        for name, value in values.items():
+            if math.isfinite(value):
+                log(f"train.{name}", value, step)
+        # Raised, not terminated: a run that ends quietly is recorded as COMPLETED.
+        if bad := [name for name, value in values.items() if not math.isfinite(value)]:
+            raise DivergedError(
+                f"the {bad[0]} was not finite in the {every} steps before step {step}: training "
+                f"has diverged; lower the learning rate or the regularisation strength"
+            )
+
+    @trainer.on(Events.ITERATION_COMPLETED)
+    def collect(engine: Engine) -> None:
+        window.append(engine.state.output)  # type: ignore[arg-type]
+        if engine.state.iteration % every == 0:
+            flush(engine)
+
+    trainer.add_event_handler(Events.TERMINATE | Events.COMPLETED, flush)
+
+
+def make_evaluator(
+    model: nn.Module, loss: nn.Module, seed: int, precision: str = "fp32"
+) -> Callable[[Iterator, int], dict[str, float]]:
+    """Return a function (batches, step) -> average of every term of the loss over the batches.
+
+    The model is in evaluation mode and its sampling noise is the same at every call.
+    """
+    device = next(model.parameters()).device
+
+    @torch.no_grad()
+    def step(engine: Engine, batch: tuple[Tensor, Tensor]) -> tuple[int, dict[str, Tensor]]:
+        x, target = batch
+        generator = engine.state.generator
+        with autocast(device, precision):
+            output = model(x, generator=generator)
+            terms = loss(output, target, engine.state.step, generator)
+        return len(x), terms
+
+    engine = Engine(step)
+    TermAverage().attach(engine, "terms")
+
+    def evaluate(batches: Iterator, step: int) -> dict[str, float]:
+        was_training = model.training
+        model.eval()
+        try:
+            engine.state.generator = make_generator(seed, device)
+            engine.state.step = step
+            return engine.run(batches).metrics["terms"]
+        finally:
+            model.train(was_training)
+
+    return evaluate

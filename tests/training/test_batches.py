@@ -1,0 +1,74 @@
+"""Batches come in an order that depends on the seed and the step alone."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from replearn.errors import InputError
+from replearn.training.batches import Batches
+from replearn.training.seeds import derive_seed, make_generator, stream_seeds
+
+
+def positions(index):
+    return index, index
+
+
+def some(n=10, batch_size=3):
+    return Batches(positions, np.arange(n) * 7, batch_size)
+
+
+def take(batches, n, seed=0, start=0):
+    return [x.tolist() for x, _ in islice(batches.shuffled(seed, start), n)]
+
+
+def test_an_epoch_shows_no_example_twice_and_drops_the_rest():
+    epoch = sum(take(some(), 3), [])
+    assert len(epoch) == len(set(epoch)) == 9
+    assert set(epoch) <= set(range(0, 70, 7))
+
+
+def test_epochs_and_seeds_differ():
+    first, second = take(some(), 6)[:3], take(some(), 6)[3:]
+    assert first != second
+    assert take(some(), 3, seed=1) != first
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(3, 20), batch_size=st.integers(1, 3), start=st.integers(0, 25))
+def test_a_resumed_order_is_the_uninterrupted_one(n, batch_size, start):
+    batches = some(n, batch_size)
+    assert take(batches, 5, start=start) == take(batches, start + 5)[start:]
+
+
+def test_in_order_yields_everything_once():
+    seen = torch.cat([x for x, _ in some().in_order()]).tolist()
+    assert seen == list(range(0, 70, 7))
+
+
+def test_too_large_a_batch_is_refused():
+    with pytest.raises(InputError, match="batch_size=11 is larger than the 10 examples"):
+        some(batch_size=11)
+
+
+def test_derived_seed_is_the_digest_it_says():
+    # sha256(b"0/init") = 2f57..., worked out with sha256sum: its first 8 bytes, halved.
+    import hashlib
+
+    expected = int(hashlib.sha256(b"0/init").hexdigest()[:16], 16) // 2
+    assert derive_seed(0, "init") == expected
+
+
+def test_streams_are_apart_unless_given():
+    seeds = stream_seeds(3, init=5, order=None, noise=None)
+    assert seeds["init"] == 5
+    assert len(set(seeds.values())) == 3
+
+
+def test_generators_leave_the_global_state_alone():
+    state = torch.get_rng_state()
+    torch.rand(3, generator=make_generator(1))
+    assert torch.equal(torch.get_rng_state(), state)
