@@ -1,1 +1,55 @@
-"""Data sets by name."""
+"""Data sets by name.
+
+    from replearn.dataset import load
+    d = load("dsprites")
+    d.images[[0, 1]], d.factors, d.factor_space.names, d.is_twin
+
+A data set is a Declaration (size, factors, files) with a loader; a new one is a line in
+DECLARATIONS.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from replearn.dataset.declaration import Declaration, markdown_table
+from replearn.dataset.digits import DIGITS
+from replearn.dataset.dsprites import DSPRITES
+from replearn.dataset.images import FactorSpace, ImageArray, ImageDataset
+from replearn.dataset.mnist import FASHION_MNIST, MNIST
+from replearn.dataset.split import split_indices
+from replearn.dataset.spriteworld import CIRCLES, SIMPLE
+from replearn.registry import build
+
+DECLARATIONS: dict[str, Declaration] = {
+    declaration.name: declaration
+    for declaration in (DSPRITES, CIRCLES, SIMPLE, MNIST, FASHION_MNIST, DIGITS)
+}
+DATASETS: dict[str, Callable[..., ImageDataset]] = {
+    name: declaration.load for name, declaration in DECLARATIONS.items()
+}
+
+
+def load(name: str, **params: Any) -> ImageDataset:
+    """Return a data set by its name in DATASETS.
+
+    Raises:
+        InputError: if the name or a parameter is unknown, or the files are missing or damaged.
+    """
+    return build(DATASETS, name, kind="data set", **params)
+
+
+def dataset_table() -> str:
+    """Return the data sets as a Markdown table, without loading an image."""
+    return markdown_table(DECLARATIONS.values())
+
+
+__all__ = [
+    "DATASETS",
+    "DECLARATIONS",
+    "FactorSpace",
+    "ImageArray",
+    "ImageDataset",
+    "dataset_table",
+    "load",
+    "split_indices",
+]

@@ -1,6 +1,6 @@
 """Images with their factors of variation or labels: what every data set is once it is loaded."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -20,9 +20,22 @@ class ImageArray(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index) -> Tensor: ...
+    def __getitem__(self, index, /) -> Tensor: ...
 
     def to(self, device) -> "ImageArray": ...
+
+
+def as_index(index) -> Tensor | slice:
+    """Return an index (integer, list, array, mask, slice) as what a tensor takes without a warning.
+
+    Arrays are copied: torch wants writable memory, and signed indices.
+    """
+    if isinstance(index, (Tensor, slice)):
+        return index
+    array = np.array(index)
+    if array.dtype.kind in "iu" or array.size == 0:
+        array = array.astype(np.int64)
+    return torch.from_numpy(np.atleast_1d(array)).reshape(array.shape)
 
 
 @dataclass(frozen=True)
@@ -90,4 +103,8 @@ class ImageDataset:
 
     def batch(self, index) -> Tensor:
         """Return images (B, C, H, W) as float32 in [0, 1], on the device that holds the images."""
-        return self.images[torch.as_tensor(index)].float().div_(255)
+        return self.images[as_index(index)].float().div_(255)
+
+    def to(self, device) -> "ImageDataset":
+        """Return this data set with its images on another device."""
+        return replace(self, images=self.images.to(device))

@@ -1,0 +1,109 @@
+"""Arrays that are drawn or converted once, kept in data/ and memory-mapped from then on."""
+
+import fcntl
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replearn.errors import InputError
+from replearn.paths import root
+
+_LOG = logging.getLogger(__name__)
+
+
+def made_once(name: str, write: Callable[[BinaryIO], None]) -> Path:
+    """Return data/<name>, written by `write(file)` the first time it is asked for.
+
+    The file gets its name only when it is complete, so what bears the name is whole. Processes
+    that ask at once wait for the one that writes; if that one is killed, the next one writes.
+    The folder is always the data/ of the checkout: $REPLEARN_DATA may be read-only.
+
+    Raises:
+        InputError: if the file cannot be written (no space, no permission).
+    """
+    path = root() / "data" / name
+    if path.exists():
+        return path
+    partial = path.with_name(f"{name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with lock(path):
+            if not path.exists():
+                try:
+                    with open(partial, "wb") as file:
+                        write(file)
+                        file.flush()
+                        os.fsync(file.fileno())
+                    os.replace(partial, path)
+                finally:
+                    partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror or error}; free some space or give another "
+            "folder with REPLEARN_HOME"
+        ) from error
+    return path
+
+
+def write_array(
+    file: BinaryIO, shape: tuple[int, ...], blocks: Iterable[NDArray[np.uint8]]
+) -> None:
+    """Write uint8 blocks, which follow each other along the first axis, as one .npy file.
+
+    Raises:
+        InputError: if the blocks are not an array of `shape` together.
+    """
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    rows = 0
+    for block in blocks:
+        if block.dtype != np.uint8 or block.shape[1:] != shape[1:]:
+            raise InputError(
+                f"expected blocks of uint8 (…, {shape[1:]}), got {block.dtype} {block.shape}"
+            )
+        file.write(np.ascontiguousarray(block).data)
+        rows += len(block)
+    if rows != shape[0]:
+        raise InputError(f"expected {shape[0]} images, got {rows}: the source is incomplete")
+
+
+def mapped(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return the array in `path` as a private memory map: pages are read when they are used.
+
+    Raises:
+        InputError: if the file is cut short or holds something else.
+    """
+    try:
+        # "c": torch wants writable memory; nothing written to it ever reaches the file.
+        array = np.load(path, mmap_mode="c", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise InputError(f"{path} is damaged; delete it and it is made again") from error
+    if array.shape != shape or array.dtype != np.uint8:
+        raise InputError(
+            f"{path} holds {array.dtype} {array.shape} where uint8 {shape} was expected; "
+            "delete it and it is made again"
+        )
+    return array
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold the right to write `path`; the system takes it back when the process ends, however."""
+    with open(path.with_name(f".{path.name}.lock"), "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _LOG.warning("another process writes %s: waiting for it", path)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def is_writable(folder: Path) -> bool:
+    """Return whether files can be made in `folder`; root, too, respects a read-only folder."""
+    return os.access(folder, os.W_OK) and bool(folder.stat().st_mode & 0o222)

@@ -1,0 +1,83 @@
+"""What is known of a data set before it is loaded: its size, factors, files and source."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from replearn.dataset.files import DataFile
+from replearn.dataset.images import FactorSpace, ImageDataset
+from replearn.paths import root
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A data set as the registry and the documentation know it.
+
+    Attributes:
+        name: the name in the registry.
+        load: returns the ImageDataset; every parameter has a default.
+        n_images: N, with default parameters.
+        image_shape: (C, H, W), with default parameters.
+        source: who published it, one phrase.
+        factor_space: the factors of variation, or None.
+        class_names: names of the classes, or ().
+        files: the published files.
+        any_file: True if one of `files` is enough, False if all are needed.
+        drawn: "<generator> <version>" if replearn can draw the images, or "".
+        kept: name of the file in data/ that keeps the drawn images, or "" if drawing is instant.
+    """
+
+    name: str
+    load: Callable[..., ImageDataset]
+    n_images: int
+    image_shape: tuple[int, int, int]
+    source: str
+    factor_space: FactorSpace | None = None
+    class_names: tuple[str, ...] = ()
+    files: tuple[DataFile, ...] = ()
+    any_file: bool = False
+    drawn: str = ""
+    kept: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Where the images come from, in one phrase."""
+        ways = []
+        if self.files:
+            ways.append("published files")
+        if self.drawn:
+            ways.append(f"drawn by replearn ({self.drawn})")
+        return ", else ".join(ways) or "comes with scikit-learn"
+
+    def whereabouts(self) -> str:
+        """Return whether the images are here, by the names of files alone."""
+        found = [bool(file.candidates()) for file in self.files]
+        if found and (any(found) if self.any_file else all(found)):
+            return f"here ({self.files[found.index(True)].candidates()[0].parent})"
+        if self.drawn:
+            if not self.kept:
+                return "drawn when loaded"
+            kept = root() / "data" / self.kept
+            return f"twin drawn ({kept.parent})" if kept.exists() else "twin can be drawn"
+        return "missing" if self.files else "here (scikit-learn)"
+
+    @property
+    def targets(self) -> str:
+        """The factors with their sizes, or the number of classes, in one phrase."""
+        if self.factor_space is not None:
+            pairs = zip(self.factor_space.names, self.factor_space.sizes, strict=True)
+            return ", ".join(f"{name} {size}" for name, size in pairs)
+        return f"{len(self.class_names)} classes"
+
+
+def markdown_table(declarations: Iterable[Declaration]) -> str:
+    """Return the table of data sets for the documentation, without loading an image."""
+    lines = [
+        "| name | images | shape (C, H, W) | factors or classes | images come from | source |",
+        "|---|---|---|---|---|---|",
+    ]
+    for d in sorted(declarations, key=lambda d: d.name):
+        shape = "×".join(map(str, d.image_shape))
+        lines.append(
+            f"| `{d.name}` | {d.n_images:,} | {shape} | {d.targets} | {d.origin} | {d.source} |"
+        )
+    return "\n".join(lines) + "\n"

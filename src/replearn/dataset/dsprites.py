@@ -1,0 +1,153 @@
+"""dSprites: white shapes on black, from the published file or redrawn."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from replearn.dataset import sprites
+from replearn.dataset.arrays import PackedImages
+from replearn.dataset.cache import made_once, mapped, write_array
+from replearn.dataset.declaration import Declaration
+from replearn.dataset.files import DataFile, file_digest, missing
+from replearn.dataset.images import FactorSpace, ImageDataset
+from replearn.errors import InputError
+
+FACTORS = FactorSpace(
+    ("shape", "scale", "orientation", "posX", "posY"),
+    (3, 6, 40, 32, 32),
+    (
+        np.array([1, 2, 3]),  # square, ellipse, heart
+        np.linspace(0.5, 1, 6),
+        np.linspace(0, 2 * np.pi, 40),
+        np.linspace(0, 1, 32),
+        np.linspace(0, 1, 32),
+    ),
+)
+_SHAPE = (1, 64, 64)
+_PACKED = (len(FACTORS), 64 * 64 // 8)
+_REPOSITORY = "https://github.com/deepmind/dsprites-dataset/raw/master"
+_STEM = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64"
+_TWIN_NOTE = "dSprites redrawn by replearn; 8 of 77,010 pixels differ from 320 published frames."
+
+HDF5 = DataFile(
+    f"{_STEM}.hdf5",
+    (f"{_REPOSITORY}/{_STEM}.hdf5",),
+    sha256="729fa22e884c9c500e1f17415d580746b4c5894fbbb780a1319bbcfa39a745bb",
+    folders=("dsprites",),
+)
+NPZ = DataFile(
+    f"{_STEM}.npz",
+    (f"{_REPOSITORY}/{_STEM}.npz",),
+    git_sha1="d98996d3f8ee1550e06b9d4ed78d0beb478910d5",
+    folders=("dsprites",),
+)
+
+
+def load(source: str = "auto", download: bool = False) -> ImageDataset:
+    """Return dSprites: 737,280 images (1, 64, 64) with the factors shape … posY.
+
+    Args:
+        source: "real" for the published images, "twin" for the redrawn ones, "auto" for the
+            published ones where they are.
+        download: get the published file first if it is not here.
+
+    Raises:
+        InputError: if the published file is damaged, or wanted and missing.
+
+    Source:
+        Matthey, Higgins, Hassabis & Lerchner (2017), github.com/deepmind/dsprites-dataset; the
+        twin's geometry was fitted to the 320 frames of its animation.
+    """
+    if source not in ("auto", "real", "twin"):
+        raise InputError(f"expected source to be 'auto', 'real' or 'twin', got {source!r}")
+    path = None
+    if source != "twin":
+        path = HDF5.find() or NPZ.find() or (HDF5.download() if download else None)
+        if path is None and source == "real":
+            raise missing("dsprites", DSPRITES.files, "use the redrawn images with source='twin'")
+    if path is not None:
+        return _dataset(f"dsprites-{file_digest(path)[:12]}.npy", _published(path), path)
+    return _dataset(DSPRITES.kept, sprites.all_sprites(), None)
+
+
+def _dataset(kept: str, blocks: Iterator[NDArray[np.uint8]], path: Path | None) -> ImageDataset:
+    """Return the data set whose packed images stand in data/<kept>, or come from `blocks`."""
+
+    def write(file: BinaryIO) -> None:
+        title = "drawing dsprites" if path is None else "packing dsprites"
+        total = len(FACTORS) // 1024
+        write_array(file, _PACKED, tqdm(blocks, title, total, unit_scale=1024, unit="image"))
+
+    packed = made_once(kept, write)
+    return ImageDataset(
+        "dsprites",
+        PackedImages(mapped(packed, _PACKED), _SHAPE),
+        factors=FACTORS.factors(np.arange(len(FACTORS))),
+        factor_space=FACTORS,
+        is_twin=path is None,
+        digest=sprites.GENERATOR if path is None else file_digest(path),
+        note=_TWIN_NOTE if path is None else "",
+    )
+
+
+def _published(path: Path) -> Iterator[NDArray[np.uint8]]:
+    """Yield the published images (0 and 1) as blocks of packed bits (1024, 512)."""
+    blocks = _hdf5_blocks(path) if path.suffix == ".hdf5" else _npz_blocks(path)
+    for block in blocks:
+        yield np.packbits(block.reshape(len(block), -1), axis=1)
+
+
+def _hdf5_blocks(path: Path) -> Iterator[NDArray[np.uint8]]:
+    import h5py
+
+    try:
+        with h5py.File(path) as file:
+            images = file["imgs"]
+            if not isinstance(images, h5py.Dataset):
+                raise InputError(f"{path} cannot be read as dSprites (imgs is no array)")
+            for start in range(0, len(images), 1024):
+                yield images[start : start + 1024]
+    except (OSError, KeyError) as error:
+        raise InputError(f"{path} cannot be read as dSprites ({error})") from error
+
+
+def _npz_blocks(path: Path) -> Iterator[NDArray[np.uint8]]:
+    """Yield the images of the npz file; unpacked they are 3 GB, so they are read as a stream.
+
+    The member `metadata` is a pickle and is never touched.
+    """
+    try:
+        with zipfile.ZipFile(path) as members, members.open("imgs.npy") as file:
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise InputError(f"{path} holds an array of an unknown version")
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            if dtype != np.uint8 or shape[1:] != (64, 64):
+                raise InputError(f"{path} holds {dtype} {shape}, not uint8 (N, 64, 64)")
+            for start in range(0, shape[0], 1024):
+                count = min(1024, shape[0] - start)
+                content = file.read(count * 64 * 64)
+                yield np.frombuffer(content, np.uint8).reshape(count, 64, 64)
+    except InputError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as dSprites ({error})") from error
+
+
+DSPRITES = Declaration(
+    "dsprites",
+    load,
+    n_images=len(FACTORS),
+    image_shape=_SHAPE,
+    source="Matthey et al. 2017",
+    factor_space=FACTORS,
+    files=(HDF5, NPZ),
+    any_file=True,
+    drawn=sprites.GENERATOR,
+    kept=f"{sprites.GENERATOR.replace(' ', '-')}.npy",
+)

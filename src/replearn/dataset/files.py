@@ -1,0 +1,163 @@
+"""Published data files: where they lie, whether they are genuine, and what to say if not."""
+
+import gzip
+import hashlib
+import json
+import os
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from replearn.dataset.cache import is_writable
+from replearn.errors import InputError
+from replearn.paths import data_folder, root
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file that somebody published.
+
+    Attributes:
+        name: its published name.
+        urls: where it can be downloaded, best first.
+        sha256: digest of the file as published, or "" if none is known.
+        content_sha256: digest of what the .gz file holds. A file that is found may then be
+            compressed anew or not at all; only a download must match `sha256`.
+        git_sha1: git's blob digest, for a file whose repository is its only witness.
+        folders: folders below a data folder, or anywhere, where the file also lies; downloads
+            go to the first.
+    """
+
+    name: str
+    urls: tuple[str, ...] = ()
+    sha256: str = ""
+    content_sha256: str = ""
+    git_sha1: str = ""
+    folders: tuple[str, ...] = ()
+
+    def places(self) -> list[Path]:
+        """Return the folders where this file is looked for, in order."""
+        bases = dict.fromkeys([data_folder(), root() / "data"])
+        return list(dict.fromkeys(base / f for base in bases for f in (*self.folders, "")))
+
+    def candidates(self) -> list[Path]:
+        """Return the files that bear this file's name, genuine or not."""
+        names = [self.name]
+        if self.content_sha256:
+            names.append(self.name.removesuffix(".gz"))
+        paths = (folder / name for folder in self.places() for name in names)
+        return [path for path in paths if path.is_file()]
+
+    def find(self) -> Path | None:
+        """Return the first genuine file, or None if there is no file of this name.
+
+        Raises:
+            InputError: if there are files of this name and none is genuine.
+        """
+        faults = []
+        for path in self.candidates():
+            fault = self.fault(path)
+            if not fault:
+                return path
+            faults.append(f"{path} {fault}")
+        if faults:
+            raise InputError(f"{' and '.join(faults)}; delete it, or get the published file again")
+        return None
+
+    def fault(self, path: Path) -> str:
+        """Return what is wrong with `path`, or "" if it is this file."""
+        for kind, expected in (
+            ("content_sha256", self.content_sha256),
+            ("sha256", self.sha256),
+            ("git_sha1", self.git_sha1),
+        ):
+            if expected:
+                try:
+                    digest = file_digest(path, kind)
+                except (EOFError, zlib.error, gzip.BadGzipFile):
+                    return "is damaged (it does not unpack)"
+                except OSError as error:
+                    return f"cannot be read ({error.strerror or error})"
+                if digest == expected:
+                    return ""
+                return f"is damaged or not the published file (its {kind} is {digest[:12]}…)"
+        return ""
+
+    def download(self) -> Path:
+        """Return this file, downloaded into the first of its folders that can be written.
+
+        Raises:
+            InputError: if no address delivers the published file.
+        """
+        from replearn.dataset.download import download
+
+        below = self.folders[0] if self.folders else ""
+        folders = [base / below for base in (data_folder(), root() / "data")]
+        return download(self.name, self.urls, self.sha256, folders)
+
+
+def missing(name: str, files: tuple[DataFile, ...], instead: str) -> InputError:
+    """Return the sentence for a data set none of whose `files`, any of which would do, is here."""
+    places = dict.fromkeys(str(place) for file in files for place in file.places())
+    names = " or ".join(file.name for file in files)
+    urls = " or ".join(file.urls[0] for file in files[:1] if file.urls)
+    return InputError(
+        f"{name} needs {names}, which is in none of {', '.join(places)}; get it with "
+        f"`python -m dataset get {name}` (from {urls}), or {instead}"
+    )
+
+
+def open_content(path: Path) -> BinaryIO:
+    """Open a file for reading, unpacked if it is a .gz file."""
+    return gzip.open(path) if path.suffix == ".gz" else open(path, "rb")  # type: ignore[return-value]
+
+
+def file_digest(path: Path, kind: str = "sha256") -> str:
+    """Return a digest of a file, computed once and kept beside it with its size and mtime.
+
+    Args:
+        path: the file.
+        kind: "sha256", "content_sha256" (of what a .gz file holds) or "git_sha1".
+    """
+    stat = path.stat()
+    state = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    note = _note(path)
+    known: dict = {}
+    with suppress(OSError, ValueError):
+        content = json.loads(note.read_text())
+        if isinstance(content, dict) and content.items() >= state.items():
+            known = content
+    if kind not in known:
+        known |= state | {kind: _digest(path, kind)}
+        partial = note.with_name(f"{note.name}.{os.getpid()}")
+        with suppress(OSError):  # a digest that cannot be kept is computed again
+            note.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_text(json.dumps(known))
+            os.replace(partial, note)
+    return known[kind]
+
+
+def _note(path: Path) -> Path:
+    """Return the file that keeps the digests of `path`: beside it, if it lies in a data folder.
+
+    Those of files elsewhere and in read-only folders stand in the checkout's data/.
+    """
+    ours = any(path.is_relative_to(base) for base in (data_folder(), root() / "data"))
+    if ours and is_writable(path.parent):
+        return path.with_name(f"{path.name}.digest.json")
+    return root() / "data" / "digests" / f"{hashlib.sha256(str(path).encode()).hexdigest()}.json"
+
+
+def _digest(path: Path, kind: str) -> str:
+    if kind == "git_sha1":
+        hasher = hashlib.sha1(f"blob {path.stat().st_size}\0".encode())
+    else:
+        hasher = hashlib.sha256()
+    with open_content(path) if kind == "content_sha256" else open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            hasher.update(chunk)
+    return hasher.hexdigest()
