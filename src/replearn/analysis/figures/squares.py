@@ -1,0 +1,164 @@
+"""Hinton diagrams: squares whose area is the size of a number."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import ArrayLike
+
+from replearn.analysis.figures.images import latent_names
+from replearn.analysis.figures.style import (
+    FAINT,
+    TEXT_WIDTH,
+    crop,
+    inch_axes,
+    new_figure,
+    overhang,
+    styled,
+)
+from replearn.errors import InputError
+
+_GROUND, _DEAD_GROUND, _POSITIVE = "0.90", "0.97", "0.12"
+
+
+@styled()
+def hinton(
+    importance: ArrayLike,
+    factor_names: Sequence[str],
+    latent_labels: Sequence[str] | None = None,
+    dead: ArrayLike | None = None,
+    title: str = "",
+    largest: float | None = None,
+) -> Figure:
+    """Return a Hinton diagram: latents are rows, factors columns, area is |importance|.
+
+    Dark squares are positive, white ones negative. A dead latent has a pale row and a grey label.
+
+    Args:
+        importance: (D, K), any unit.
+        factor_names: K texts.
+        latent_labels: D texts; z₀, z₁ … by default.
+        dead: (D,) mask of the latents that the scores leave out.
+        largest: the value whose square fills its cell; the largest magnitude by default.
+
+    Raises:
+        InputError: if a shape does not fit, or a value is not finite.
+
+    Source:
+        Hinton & Shallice (1991), Psychological Review 98(1); used for this by Eastwood & Williams
+        (2018), "A framework for the quantitative evaluation of disentangled representations".
+    """
+    labels = None if latent_labels is None else [latent_labels]
+    masks = None if dead is None else [np.asarray(dead, dtype=bool)]
+    return hinton_panel([importance], [title], factor_names, labels, masks, largest=largest)
+
+
+@styled()
+def hinton_panel(
+    matrices: Sequence[ArrayLike],
+    titles: Sequence[str],
+    factor_names: Sequence[str],
+    latent_labels: Sequence[Sequence[str]] | None = None,
+    dead: Sequence[ArrayLike] | None = None,
+    columns: int | None = None,
+    largest: float | None = None,
+) -> Figure:
+    """Return Hinton diagrams of several models side by side, on one scale.
+
+    Args:
+        matrices: M matrices (D_m, K) of importance.
+        titles: M texts.
+        latent_labels, dead: one entry per matrix, as in `hinton`.
+        columns: diagrams per line; as many as the text of a paper holds by default.
+
+    Raises:
+        InputError: as `hinton`, or if there are no matrices or not as many titles.
+    """
+    arrays = [np.asarray(matrix, dtype=float) for matrix in matrices]
+    if not arrays or len(titles) != len(arrays):
+        raise InputError(f"{len(arrays)} matrices need as many titles, not {len(titles)}.")
+    names = latent_labels or [latent_names(len(array)) for array in arrays]
+    masks = dead if dead is not None else [np.zeros(len(array), dtype=bool) for array in arrays]
+    for array, labels, mask in zip(arrays, names, masks, strict=True):
+        _check(array, labels, mask, factor_names)
+    full = max(float(np.abs(array).max()) for array in arrays) if largest is None else largest
+    cell = 0.2
+    wide = cell * len(factor_names)
+    figure = new_figure()
+    first = _draw(
+        figure, (0, 0, cell), arrays[0], titles[0], factor_names, names[0], masks[0], full
+    )
+    left, bottom, _, top = overhang(figure, first)
+    step = wide + left + 0.15
+    per_line = columns or max(1, int((TEXT_WIDTH + 0.15) // step))
+    tall = cell * max(len(array) for array in arrays)
+    for m in range(1, len(arrays)):
+        place = (m % per_line * step, -(m // per_line) * (tall + bottom + top + 0.12), cell)
+        # Every diagram hangs from the top of its line, like the first.
+        place = (place[0], place[1] + cell * (len(arrays[0]) - len(arrays[m])), cell)
+        _draw(figure, place, arrays[m], titles[m], factor_names, names[m], masks[m], full)
+    _legend(figure.axes[-1] if per_line > 1 else first, full, arrays)
+    return crop(figure)
+
+
+def _check(array: np.ndarray, labels: Sequence[str], dead: ArrayLike, names: Sequence[str]) -> None:
+    if array.ndim != 2 or array.shape[1] != len(names) or not array.size:
+        raise InputError(
+            f"importance is (latents, factors) with {len(names)} named factors, not {array.shape}."
+        )
+    if len(labels) != len(array) or np.shape(dead) != (len(array),):
+        raise InputError(
+            f"{len(array)} latents need as many labels and entries of the dead mask, not "
+            f"{len(labels)} and {np.size(dead)}."
+        )
+    if not np.isfinite(array).all():
+        raise InputError("the importance contains NaN or infinite values: nothing to draw.")
+
+
+def _draw(
+    figure: Figure,
+    place: tuple[float, float, float],
+    importance: np.ndarray,
+    title: str,
+    factor_names: Sequence[str],
+    labels: Sequence[str],
+    dead: ArrayLike,
+    full: float,
+) -> Axes:
+    rows, columns = importance.shape
+    left, bottom, cell = place
+    axes = inch_axes(figure, left, bottom, columns * cell, rows * cell)
+    axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), facecolor=_GROUND)
+    dead = np.asarray(dead, dtype=bool)
+    for row in np.flatnonzero(dead):
+        axes.axhspan(row - 0.5, row + 0.5, color=_DEAD_GROUND, lw=0, zorder=0.5, gid="dead")
+    sides = np.sqrt(np.abs(importance) / full) if full else np.zeros_like(importance)
+    for (row, column), side in np.ndenumerate(sides):
+        positive = importance[row, column] >= 0
+        axes.add_patch(
+            Rectangle(
+                (column - side / 2, row - side / 2), side, side, lw=0 if positive else 0.5,
+                fc=_POSITIVE if positive else "white", ec=_POSITIVE, gid=f"{row},{column}",
+            )
+        )  # fmt: skip
+    axes.set_xticks(range(columns), factor_names, rotation=90)
+    axes.set_yticks(range(rows), labels)
+    for tick, is_dead in zip(axes.yaxis.get_ticklabels(), dead, strict=True):
+        if is_dead:
+            tick.set_color("0.65")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_title(title)
+    return axes
+
+
+def _legend(axes: Axes, full: float, arrays: Sequence[np.ndarray]) -> None:
+    """Say beside the last diagram what a full cell is worth."""
+    signed = any((array < 0).any() for array in arrays)
+    words = f"full cell = {full:.3g}" + ("\nwhite: negative" if signed else "")
+    axes.annotate(
+        words, (1, 1), xycoords="axes fraction", xytext=(5, 0), textcoords="offset points",
+        ha="left", va="top", size=6, color=FAINT, annotation_clip=False, gid="scale",
+    )  # fmt: skip
