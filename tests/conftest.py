@@ -1,8 +1,11 @@
 """Fixtures for all tests: a real private MongoDB server, and a fresh database on it."""
 
+import hashlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,3 +32,71 @@ def database(mongo_server: str, monkeypatch: pytest.MonkeyPatch):
     yield opened
     opened.client.drop_database(name)
     close_clients()
+
+
+@pytest.fixture
+def store_run(database) -> Callable[..., int]:
+    """Store a finished run as the observer leaves it, without the time that a real run takes.
+
+    `metrics` maps names to values at steps 0, 10, 20 …; `artifacts` maps names to bytes; every
+    other keyword is a field of the run document, None leaves a field out.
+    """
+    import gridfs
+
+    files = gridfs.GridFS(database)
+
+    def store(
+        config: dict[str, Any] | None = None,
+        metrics: dict[str, list[float]] | None = None,
+        artifacts: dict[str, bytes] | None = None,
+        experiment: str = "unsupervised",
+        **fields: Any,
+    ) -> int:
+        last = database.runs.find_one({"_id": {"$type": "number"}}, sort=[("_id", -1)])
+        run_id = fields.pop("_id", (last or {"_id": 0})["_id"] + 1)
+        start = datetime(2026, 1, 1) + timedelta(minutes=run_id if isinstance(run_id, int) else 0)
+        metric_ids = {
+            name: database.metrics.insert_one(
+                {
+                    "run_id": run_id,
+                    "name": name,
+                    "steps": list(range(0, 10 * len(values), 10)),
+                    "values": values,
+                    "timestamps": [start] * len(values),
+                }
+            ).inserted_id
+            for name, values in (metrics or {}).items()
+        }
+        stored, record = [], {}
+        for name, data in (artifacts or {}).items():
+            sha256 = hashlib.sha256(data).hexdigest()
+            file_id = files.put(
+                data, filename=f"artifact://runs/{run_id}/{name}", metadata={"sha256": sha256}
+            )
+            stored.append({"name": name, "file_id": file_id})
+            record[name] = {"length": len(data), "sha256": sha256}
+        document = {
+            "_id": run_id,
+            "experiment": {"name": experiment, "sources": [], "repositories": []},
+            "format": "MongoObserver-0.7.0",
+            "status": "COMPLETED",
+            "start_time": start,
+            "stop_time": start + timedelta(seconds=30),
+            "heartbeat": start + timedelta(seconds=30),
+            "host": {"hostname": "test"},
+            "config": config or {},
+            "result": {},
+            "info": {"metrics": [{"name": n, "id": str(i)} for n, i in metric_ids.items()]},
+            "captured_out": "",
+            "artifacts": stored,
+            "completion": {
+                "metrics": {name: len(values) for name, values in (metrics or {}).items()},
+                "artifacts": record,
+            },
+        }
+        document |= fields
+        document = {key: value for key, value in document.items() if value is not None}
+        database.runs.insert_one(document)
+        return run_id
+
+    return store

@@ -179,6 +179,7 @@ def load_run(run_id: int, database: Database | None = None) -> Run:
         raise InputError(
             f"the database {database.name!r} has no run {run_id!r}; see `python -m runs list`"
         )
+    document["config"] = plain(document.get("config") or {})
     return run_of(document, stored_curves(database, [run_id])[run_id], database)
 
 
@@ -191,8 +192,12 @@ def _default() -> Database:
 def _select(
     database: Database, conditions: Mapping[str, list[Any]], fields: Mapping[str, int] = FIELDS
 ) -> list[dict[str, Any]]:
-    cursor = database.runs.find(to_filter(conditions), fields).sort("_id", 1)
-    return [d for d in cursor if matches(conditions, plain(d.get("config") or {}))]
+    found = []
+    for document in database.runs.find(to_filter(conditions), fields).sort("_id", 1):
+        document["config"] = plain(document.get("config") or {})
+        if matches(conditions, document["config"]):
+            found.append(document)
+    return found
 
 
 def _check_paths(
@@ -202,8 +207,7 @@ def _check_paths(
     unseen = [
         path
         for path in conditions
-        if path not in RESERVED
-        and all(look_up(d.get("config") or {}, path) is ABSENT for d in documents)
+        if path not in RESERVED and all(look_up(d["config"], path) is ABSENT for d in documents)
     ]
     if not unseen:
         return
@@ -268,7 +272,7 @@ def _value_there(path: str, document: Mapping[str, Any]) -> str:
         return (document.get("experiment") or {}).get("name", "")
     if path in RESERVED:
         return f"run {document['_id']}"
-    value = look_up(document.get("config") or {}, path)
+    value = look_up(document["config"], path)
     return "not set" if value is ABSENT else repr(value)
 
 

@@ -166,8 +166,11 @@ FIELDS = {
 
 
 def run_of(document: Mapping[str, Any], curves: Mapping[str, Curve], database: Database) -> Run:
-    """Return the Run of a run document, which may lack any field (queued and foreign runs)."""
-    config = plain(document.get("config") or {})
+    """Return the Run of a run document, which may lack any field (queued and foreign runs).
+
+    Its config is plain data already: a query has compared it.
+    """
+    config = document.get("config") or {}
     return Run(
         id=document["_id"],
         experiment=(document.get("experiment") or {}).get("name", ""),
@@ -192,7 +195,7 @@ def plain(value: Any) -> Any:
     Sacred flattens Python objects with jsonpickle. Tuples and sets become lists and numpy
     numbers become numbers; anything else stays the dict it was stored as, and no object is made.
     """
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         if len(value) == 1 and ("py/tuple" in value or "py/set" in value):
             return plain(next(iter(value.values())))
         if value.keys() == {"py/object", "value"} and isinstance(value["value"], int | float):
