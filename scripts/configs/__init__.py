@@ -1,0 +1,1 @@
+"""Presets: plain data, named after the paper or its first author."""

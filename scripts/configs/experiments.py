@@ -1,6 +1,7 @@
 """What every experiment that trains a network can be told, beside its ingredients."""
 
 TRAINING_RUN = {
+    "seed": 0,
     "init_seed": None,  # of the weights; None: derived from seed
     "order_seed": None,  # of the batch order; None: derived from seed
     "noise_seed": None,  # of the sampling noise; None: derived from seed
@@ -10,7 +11,11 @@ TRAINING_RUN = {
     "resume": None,  # id of an interrupted run to go on with
     "resume_every": 120,  # seconds between two resume states
     "progress": True,
+    "skip_finished": False,  # do nothing if a finished run has this configuration
 }
 
 # A run of seconds: does everything work?
 FAST = {"training": {"steps": 20, "n_validation": 128, "log_every": 5, "validate_every": 10}}
+
+# What every analysis can be told.
+ANALYSIS = {"seed": 0, "threads": None, "tags": [], "progress": True, "skip_finished": False}

@@ -1,0 +1,1 @@
+"""Sacred ingredients: what an experiment can be told of data, model and training."""

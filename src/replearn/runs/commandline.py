@@ -4,23 +4,28 @@ Every config key is checked before a run document exists. Exit codes: 0 finished
 failed, 3 finished but spooled because the database was away, 124 out of time, 128+n signal n.
 """
 
-import logging
+import errno
+import hashlib
 import sys
 import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from sacred import SETTINGS, Experiment
+from sacred import Experiment
 from sacred.arg_parser import get_config_updates
 from sacred.run import Run
-from sacred.utils import SacredInterrupt, apply_backspaces_and_linefeeds
 
 from replearn.errors import InputError
 from replearn.paths import sims_folder
-from replearn.runs.config import check_presets, check_updates, config_hash, group_hash
-
-# Sacred's "fd" capture loses the output of worker threads and breaks under pytest.
-SETTINGS.CAPTURE_MODE = "sys"
+from replearn.runs.config import (
+    canonical,
+    check_presets,
+    check_updates,
+    config_hash,
+    group_hash,
+)
+from replearn.runs.output import install_capture, tidy
+from replearn.runs.sources import collect_sources
 
 SPOOLED = 3
 REFUSED = {
@@ -43,10 +48,13 @@ def _run(experiment: Experiment, argv: list[str]) -> int:
     command, updates, presets, options = parse(experiment, argv)
     if command is None:
         return 0
+    collect_sources(experiment)
+    install_capture()
     run = make_run(experiment, command, updates, presets, options)
     if run.unobserved or options.get("--unobserved"):
         return _execute(run, None)
-    return _execute(run, _observe(experiment, run))
+    observer = _observe(run)
+    return 0 if observer is None else _execute(run, observer)
 
 
 def parse(
@@ -98,9 +106,10 @@ def make_run(
         InputError: if a preset or a key is unknown, or a value does not fit.
     """
     updates = dict(updates or {})
-    _quiet_about_new_keys()
     check_presets(experiment, list(presets))
-    base = experiment._create_run(command, {}, (), {}, {}, {"--loglevel": "ERROR"}).config
+    # Every key is checked here, more strictly than Sacred does, which refuses keys of presets.
+    options = {**(options or {}), "--force": True}
+    base = experiment._create_run(command, {}, (), {}, {}, options).config
     check_updates(base, updates)
     if updates.get("resume") is not None:
         from replearn.runs.resumption import resumed_config
@@ -111,45 +120,70 @@ def make_run(
 
         updates["threads"] = torch.get_num_threads()
     run = experiment._create_run(command, updates, list(presets), {}, {}, options)
-    run.captured_out_filter = apply_backspaces_and_linefeeds
+    run.captured_out_filter = tidy
     return run
 
 
-def _observe(experiment: Experiment, run: Run):
-    """Attach the observer, which needs the database, and return it."""
+def _observe(run: Run):
+    """Attach the observer, which needs the database, and return it.
+
+    Returns None, after saying so, if the run should be skipped because it is done already.
+    """
     from replearn.runs.database import open_database
     from replearn.runs.observer import RunObserver
-    from replearn.runs.sources import describe_sources
 
     database = open_database()
-    code = describe_sources(experiment, run)
     identity = {
         "config_hash": config_hash(run.config),
         "group_hash": group_hash(run.config),
         "data": None,
-        "code": code,
+        "code": _code_hash(run),
     }
-    observer = RunObserver(
-        database, identity=identity, spool_folder=sims_folder() / "spool" / database.name
-    )
+    if run.config.get("skip_finished") and (done := _finished(database, run, identity)):
+        print(f"skipped: run {done} is finished and has this configuration")
+        return None
+    spool = sims_folder() / "spool" / database.name
+    observer = RunObserver(database, identity=identity, spool_folder=spool)
     run.observers.append(observer)
     return observer
 
 
-def _execute(run: Run, observer) -> int:
-    from replearn.runs.signals import exit_code, handle_signals
+def _finished(database: Any, run: Run, identity: dict[str, Any]) -> int | None:
+    """Return the id of the newest finished run of this experiment with this configuration."""
+    from replearn.runs.query import find_runs
 
-    with handle_signals():
+    query = {
+        "experiment.name": run.experiment_info["name"],
+        "identity.config_hash": identity["config_hash"],
+        "status": "COMPLETED",
+    }
+    ids = [document["_id"] for document in database.runs.find(query, {"_id": 1})]
+    return max(find_runs({"id": ids}, database).ids, default=None) if ids else None
+
+
+def _code_hash(run: Run) -> str:
+    """Return the sha256 of all sources' names and digests."""
+    return hashlib.sha256(canonical(run.experiment_info["sources"]).encode()).hexdigest()
+
+
+def _execute(run: Run, observer: Any) -> int:
+    from replearn.runs.signals import Interrupted, signals_handled
+
+    with signals_handled():
         try:
             run()
-        except (SacredInterrupt, KeyboardInterrupt) as error:
+        except Interrupted as error:
             print(f"{run.status.lower()}: what was measured so far is kept", file=sys.stderr)
-            return exit_code(error)
+            return error.exit_code
         except (InputError, FloatingPointError) as error:
-            _say(error)
-            return 1
+            return _say(error)
+        except OSError as error:
+            return _say(error) if error.errno == errno.ENOSPC else _unexpected()
         except Exception:
             return _unexpected()
+        finally:
+            if observer is not None:
+                print(f"run {run._id}: {run.status}", flush=True)
     if observer is not None and observer.spooled:
         return SPOOLED
     return 0
@@ -163,14 +197,3 @@ def _say(error: BaseException) -> int:
 def _unexpected() -> int:
     traceback.print_exc()
     return 1
-
-
-def _quiet_about_new_keys() -> None:
-    """Silence Sacred's warnings about added and retyped keys: all keys are checked here."""
-    for name in ("root", "sacred"):
-        logging.getLogger(name).addFilter(_says_something)
-    logging.getLogger().addFilter(_says_something)
-
-
-def _says_something(record: logging.LogRecord) -> bool:
-    return not str(record.msg).startswith(("Added new config entry", "Changed type of config"))

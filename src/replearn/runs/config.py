@@ -11,7 +11,9 @@ from replearn.errors import InputError, nearest
 from replearn.registry import check_parameters, lookup, parameters
 
 # Keys that do not change what a run computes.
-VOLATILE = frozenset({"device", "threads", "resume", "tags", "progress", "resume_every"})
+VOLATILE = frozenset(
+    {"device", "threads", "resume", "tags", "progress", "resume_every", "skip_finished"}
+)
 # Keys in which the runs of one group differ.
 SEEDS = frozenset({"seed", "init_seed", "order_seed", "noise_seed"})
 # Dictionaries whose keys are checked elsewhere: against a signature, or against the runs.

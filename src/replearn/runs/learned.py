@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from replearn.analysis.latents import active_latents
 from replearn.models.output import VAEOutput
 from replearn.runs.tracked import Task
 
@@ -21,6 +20,8 @@ def vae_scores(model: nn.Module, loss: nn.Module, task: Task, held_out: float) -
         `active_latents`; `mean_image_reconstruction`, the term of a model that always answers with
         the mean training image, as a collapsed one does; `reconstruction_ratio` of the two.
     """
+    from replearn.analysis.disentanglement import active_latents
+
     model.eval()
     means, logvars = [], []
     for x, _ in task.held_out.in_order():

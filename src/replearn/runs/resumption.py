@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from replearn.errors import InputError
+from replearn.runs.config import VOLATILE
 from replearn.training.checkpoints import weights_steps
 from replearn.training.resume import SETTINGS, TENSORS
 
@@ -33,7 +34,7 @@ def resumed_config(
         raise InputError(f"there is no run {run_id} to resume; see 'python -m runs list'")
     _check_resumable(ancestor)
     others = [path for path, _ in _paths(updates) if path not in MAY_CHANGE and path != "resume"]
-    free = ("device", "progress", "tags", "threads", "resume_every")
+    free = VOLATILE - {"resume"}
     if refused := [path for path in others if path not in free] + list(presets):
         raise InputError(
             f"resume={run_id} takes its configuration from run {run_id}, so {refused[0]!r} cannot "

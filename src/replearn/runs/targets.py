@@ -57,5 +57,7 @@ def make_targets(data: ImageDataset, config: Mapping[str, Any], device: torch.de
         scaled = scaled.to(device)
         return Targets(lambda index: scaled[index.to(device)], len(sizes))
     indices = torch.as_tensor(values, device=device)
-    parameters = {} if target == "labels" else {"sizes": tuple(sizes)}
+    parameters = {}
+    if target == "factors" and data.factor_space is not None:
+        parameters = {"sizes": list(sizes), "names": list(data.factor_space.names)}
     return Targets(lambda index: indices[index.to(device)], sum(sizes), parameters)

@@ -5,6 +5,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +18,6 @@ import torch
 from ignite.engine import Engine, Events
 from numpy.typing import NDArray
 from sacred.run import Run
-from sacred.utils import SacredInterrupt
 from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -26,16 +26,15 @@ from replearn.dataset.images import ImageDataset
 from replearn.dataset.split import split_indices
 from replearn.models.initialisation import initialise
 from replearn.paths import sims_folder
-from replearn.registry import build
 from replearn.runs.history import History
 from replearn.runs.rebuild import choose_device, make_dataset
 from replearn.runs.resumption import check_finished_length, load_ancestor
-from replearn.runs.signals import deferred
+from replearn.runs.signals import Interrupted, signals_held
 from replearn.training import resume
 from replearn.training.batches import Batch, Batches
 from replearn.training.checkpoints import is_grid_step, weights_name
 from replearn.training.engine import log_averages, make_evaluator, make_trainer, train
-from replearn.training.optimizers import OPTIMIZERS
+from replearn.training.optimizers import make_optimizer
 from replearn.training.seeds import derive_seed, make_generator, stream_seeds
 
 # Ignite reports every exception on its logger before it raises it: once is enough.
@@ -126,13 +125,8 @@ def train_tracked(
     loss.to(device)
     if settings["channels_last"]:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = build(
-        OPTIMIZERS,
-        settings["optimizer"]["name"],
-        kind="optimizer",
-        parameters=list(model.parameters()),
-        **settings["optimizer"]["params"],
-    )
+    chosen = settings["optimizer"]
+    optimizer = make_optimizer(model.parameters(), chosen["name"], **chosen["params"])
     noise = make_generator(seeds["noise"], device)
     trainer = make_trainer(model, loss, optimizer, noise, settings["precision"])
     evaluate = make_evaluator(model, loss, derive_seed(seeds["noise"], "evaluation"))
@@ -181,15 +175,19 @@ def train_tracked(
                 save_resume(step)
                 last_saved = time.monotonic()
 
-        with deferred() as signals:
-            trainer.add_event_handler(Events.ITERATION_COMPLETED, signals.raise_pending)
-            batches = task.training.shuffled(seeds["order"], start)
+        with ExitStack() as step_under_way:
+            # A signal waits for the end of the step, so that the state is whole when it is saved.
+            trainer.add_event_handler(
+                Events.ITERATION_STARTED, lambda: step_under_way.enter_context(signals_held())
+            )
+            trainer.add_event_handler(Events.ITERATION_COMPLETED, step_under_way.close)
             try:
+                batches = task.training.shuffled(seeds["order"], start)
                 train(trainer, batches, start, stop, length)
-            except (SacredInterrupt, KeyboardInterrupt):
+            except Interrupted:
                 save_resume(trainer.state.iteration)
                 raise
-            return validate(stop)
+        return validate(stop)
 
 
 def versions() -> dict[str, str]:

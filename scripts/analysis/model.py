@@ -1,0 +1,57 @@
+"""Look at one finished auto-encoder: what it reconstructs, and what its latents mean.
+
+cd scripts
+python -m analysis.model with run=1
+"""
+
+import sys
+
+from sacred import Experiment
+
+from configs.experiments import ANALYSIS
+from replearn.paths import root
+from replearn.runs.commandline import run_commandline
+
+ex = Experiment("analysis.model", base_dir=root(), save_git_info=False)
+ex.add_config(
+    ANALYSIS,
+    run=None,  # id of a finished run
+    step=None,  # of its weights; None: the last
+    n_images=5000,  # held-out images for scores and distributions
+    n_shown=10,  # images in a row of a figure
+    traversal=[-2.0, 2.0],  # standard deviations of the prior
+    dci="fast",  # or "reference": the published gradient-boosted trees
+)
+ex.add_named_config("fast", n_images=300, n_shown=4)
+
+
+@ex.main
+def analyse(run, step, n_images, n_shown, dci, _config, _run):
+    """Return the scores of the model; the figures are artifacts."""
+    from replearn.runs.inspection import (
+        check_vae,
+        draw_latents,
+        draw_reconstructions,
+        encode_run,
+        score_codes,
+    )
+    from replearn.runs.query import find_runs
+    from replearn.runs.results import results_of
+
+    source = find_runs({"id": run}).one()
+    check_vae(source)
+    model, data = source.model(step), source.dataset()
+    step = source.checkpoints[-1] if step is None else step
+    with results_of(_run, f"Run {source.id} after {step} steps", [source], step=step) as results:
+        draw_reconstructions(results, source, model, data, n_shown)
+        codes = encode_run(source, model, data, n_images)
+        draw_latents(results, codes, model, _config)
+        scores = score_codes(results, codes, dci)
+    for name, value in scores.items():
+        if not isinstance(value, str):
+            _run.log_scalar(name, value, step)
+    return scores
+
+
+if __name__ == "__main__":
+    sys.exit(run_commandline(ex))

@@ -1,0 +1,45 @@
+"""Summarise finished runs and their analyses: a LaTeX table over seeds, and a Hinton panel.
+
+cd scripts
+python -m analysis.summary with where.experiment=unsupervised where.tags=quickstart
+"""
+
+import sys
+
+from sacred import Experiment
+
+from configs.experiments import ANALYSIS
+from replearn.paths import root
+from replearn.runs.commandline import run_commandline
+
+ex = Experiment("analysis.summary", base_dir=root(), save_git_info=False)
+ex.add_config(
+    ANALYSIS,
+    where={},  # which training runs
+    columns=None,  # scores to show; None: all that are known
+    caption="Scores on held-out images.",
+    at_least={},  # fail unless every run's score is at least this, such as active_latents=3
+    at_most={},
+)
+ex.add_named_config("fast", {})
+
+
+@ex.main
+def summarise(where, columns, caption, at_least, at_most, _run):
+    """Return how many runs and groups the table has."""
+    from replearn.runs.panels import draw_hinton_panel
+    from replearn.runs.results import results_of, twin_note
+    from replearn.runs.summary import check_limits, choose_columns, find_study
+
+    study = find_study(where)
+    check_limits(study, at_least, at_most)
+    groups = study.groups()
+    shown = choose_columns(groups, columns)
+    with results_of(_run, "Summary", study.runs) as results:
+        results.table("summary", groups, shown, caption, note=twin_note(study.runs))
+        draw_hinton_panel(results, study)
+    return {"runs": len(study.runs), "groups": len(groups)}
+
+
+if __name__ == "__main__":
+    sys.exit(run_commandline(ex))

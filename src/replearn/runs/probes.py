@@ -1,0 +1,69 @@
+"""Images to look at a finished run with: always the same ones for the same data and seed."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from replearn.dataset.images import ImageDataset
+from replearn.dataset.split import split_indices
+from replearn.runs.tracked import some_of
+
+BATCH = 128
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Some images of a data set: positions (N,), sorted, from training or held-out images."""
+
+    data: ImageDataset
+    indices: NDArray[np.int64]
+
+    def batches(self, device: torch.device | str = "cpu") -> Iterator[Tensor]:
+        """Yield the images (B, C, H, W), float32 in [0, 1], in order."""
+        for chosen in torch.from_numpy(self.indices).split(BATCH):
+            yield self.data.batch(chosen).to(device)
+
+    @property
+    def factors(self) -> NDArray[np.int64] | None:
+        """The factor indices (N, K) of the images, or None."""
+        return None if self.data.factors is None else self.data.factors[self.indices]
+
+    def first(self, n: int) -> Tensor:
+        """Return `n` images spread evenly over the probe."""
+        chosen = np.linspace(0, len(self.indices) - 1, min(n, len(self.indices))).astype(int)
+        return self.data.batch(torch.from_numpy(self.indices[chosen]))
+
+
+def probe_of(
+    section: Mapping[str, Any], data: ImageDataset, n: int, seed: int = 0, held_out: bool = True
+) -> Probe:
+    """Return `n` images that a run with this `dataset` section held out (or trained on)."""
+    train, rest = split_indices(len(data), section["validation"], section["split_seed"])
+    chosen = rest if held_out and len(rest) else train
+    return Probe(data, some_of(chosen, n, seed))
+
+
+@torch.no_grad()
+def encode(model: nn.Module, probe: Probe) -> tuple[NDArray, NDArray]:
+    """Return the posterior means and log-variances (N, D) of the probe's images, float64."""
+    model.eval()
+    pairs = [model.encode(x) for x in probe.batches()]  # type: ignore[operator]
+    mean, logvar = (torch.cat(parts).double().numpy() for parts in zip(*pairs, strict=True))
+    return mean, logvar
+
+
+@torch.no_grad()
+def reconstruct(model: nn.Module, images: Tensor) -> NDArray:
+    """Return the mean reconstructions (B, C, H, W) of images, from the posterior means."""
+    return model(images).x_mean.numpy()
+
+
+@torch.no_grad()
+def decode(model: nn.Module, z: NDArray) -> NDArray:
+    """Return the mean images (B, C, H, W) of latents (B, D)."""
+    return torch.sigmoid(model.decode(torch.from_numpy(z).float())).numpy()  # type: ignore[operator]
