@@ -24,7 +24,6 @@ START_SECONDS = 120  # a journal to recover after a crash takes its time
 STOP_SECONDS = 60
 _PORT_IN_USE = 48
 _FOLDER_IN_USE = 100
-_WAIT = {"serverSelectionTimeoutMS": 1000, "connectTimeoutMS": 1000, "socketTimeoutMS": 5000}
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def _launch(mongod: Path, folder: Path, port: int) -> tuple[int, str]:
     command = [
         *(str(mongod), "--fork", "--dbpath", str(folder / "data"), "--logpath", str(_log(folder))),
         *("--pidfilepath", str(folder / "pid"), "--port", str(port), "--bind_ip", "127.0.0.1"),
-        *("--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.25"),
+        *("--nounixsocket", "--logappend", "--quiet", "--wiredTigerCacheSizeGB", "0.25"),
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
     ]
     # A new session already for the parent that forks the daemon: Ctrl-C must not end the start.
@@ -216,7 +215,11 @@ def _pid_of_ours(url: str, folder: Path) -> int | None:
     """Return the pid of the server at `url` if it serves `folder`, else None."""
     client: MongoClient | None = None
     try:
-        client = MongoClient(url, **_WAIT)
+        # The driver waits a second for a port where nobody listens; the kernel says so at once.
+        socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=1).close()
+        client = MongoClient(
+            url, serverSelectionTimeoutMS=1000, connectTimeoutMS=1000, socketTimeoutMS=5000
+        )
         options = client.admin.command("getCmdLineOpts")
         served = options["parsed"]["storage"]["dbPath"]
         if not os.path.samefile(served, folder / "data"):

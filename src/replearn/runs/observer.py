@@ -1,0 +1,425 @@
+"""The observer that loses nothing: Sacred's events, stored in MongoDB or kept until they can be.
+
+Sacred's own MongoObserver is switched off by the first value that it cannot store and by the first
+outage, and the run still ends as COMPLETED. Here no event raises: what the server does not take is
+kept and sent again with the next heartbeat, and only a run that is stored whole ends as COMPLETED.
+"""
+
+import hashlib
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bson import ObjectId
+from bson.errors import BSONError
+from gridfs import GridFS
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+from sacred.observers.mongo import MongoObserver
+from sacred.serializer import flatten
+from sacred.utils import IntervalTimer
+
+from replearn.errors import InputError
+from replearn.runs import signals
+from replearn.runs.artifacts import ArtifactStore, digest
+from replearn.runs.database import ensure_indexes, without_password
+from replearn.runs.metrics import MetricStore
+from replearn.runs.output import shorten
+from replearn.runs.plain import plain
+from replearn.runs.record import RunRecord, to_milliseconds
+from replearn.runs.spool import spool_folder as default_spool_folder
+from replearn.runs.spool import write_spool
+
+PATIENCE = 60.0  # seconds that a finished run waits for a server that is away
+HASTE = 10.0  # and an interrupted one: SLURM kills 30 s after it asks
+BACKOFF = 5.0  # seconds without another try when one has failed
+BEAT_SECONDS = 120.0  # a last heartbeat that takes longer hangs
+
+
+class RunObserver(MongoObserver):
+    """Stores a run in `database`, in the format of Sacred's MongoObserver-0.7.0.
+
+    Args:
+        database: from `open_database`.
+        identity: `config_hash`, `group_hash`, `data`, `code`; a top-level field of the document.
+        spool_folder: where a run waits that cannot be stored; default sims/spool.
+        patience: seconds to wait for the server at the end of a run.
+
+    After the run, `failure` is None if the database has all of it, else a sentence; `spooled` is
+    the folder where the run waits for `python -m runs sync`, if it does.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        identity: Mapping[str, Any] | None = None,
+        spool_folder: Path | None = None,
+        patience: float = PATIENCE,
+    ):
+        self.database = database
+        self.identity = dict(identity or {})
+        self.patience = patience
+        self.spooled: Path | None = None
+        self.record: RunRecord | None = None
+        self._spool_base = (spool_folder or default_spool_folder()) / database.name
+        self._work: Path | None = None
+        self._lost: str | None = None
+        self._away_until = 0.0
+        self._away_since: float | None = None
+        self._told: set[tuple[str, str]] = set()
+        self._lock = threading.RLock()
+        super().initialize(database.runs, GridFS(database), metrics_collection=database.metrics)
+
+    @property
+    def run_id(self) -> int | None:
+        """The id of the run, None before it has started."""
+        return self.record.run_id if self.record else None
+
+    @property
+    def failure(self) -> str | None:
+        """What is not stored as it should be, in one sentence; None if nothing is amiss."""
+        if self._lost:
+            return self._lost
+        if self.spooled:
+            return (
+                f"run {self.run_id} could not be stored and waits in {self.spooled}: "
+                "python -m runs sync stores it once the database can take it"
+            )
+        return self.record.problems[0] if self.record and self.record.problems else None
+
+    # Sacred's events
+
+    def queued_event(self, *args: Any, **kwargs: Any) -> None:
+        raise InputError("a queued run is never started by anything: leave out -q (--queue)")
+
+    def started_event(
+        self,
+        ex_info: Mapping[str, Any],
+        command: str,
+        host_info: Mapping[str, Any],
+        start_time: datetime,
+        config: Mapping[str, Any],
+        meta_info: Mapping[str, Any],
+        _id: int | None,
+    ) -> int:
+        """Insert the run's document and return its id.
+
+        Raises:
+            InputError: if an id was given, or the database fails: a run starts stored or not.
+        """
+        if _id is not None:
+            raise InputError("the database numbers the runs: leave out -i (--id)")
+        document = {
+            "_id": None,
+            "experiment": plain(ex_info),
+            "format": self.VERSION,
+            "command": command,
+            "host": plain(host_info),
+            "start_time": to_milliseconds(start_time),
+            "config": flatten(config),
+            "meta": plain(meta_info),
+            "status": "RUNNING",
+            "resources": [],
+            "artifacts": [],
+            "captured_out": "",
+            "info": {},
+            "heartbeat": None,
+            "identity": self.identity,
+        }
+        metrics = MetricStore(self.database.metrics)
+        artifacts = ArtifactStore(self.fs, self._copies_folder)
+        record = RunRecord(self.database, document, metrics, artifacts)
+        with signals.signals_held():
+            try:
+                ensure_indexes(self.database)
+                document["experiment"]["sources"] = self.save_sources(ex_info)
+                record.insert()
+            except (PyMongoError, BSONError) as error:
+                raise InputError(
+                    f"the run cannot be stored in database {self.database.name} at "
+                    f"{self._server()}: {_reason(error)}"
+                ) from error
+            self.record, self.run_entry = record, document
+        return record.run_id
+
+    def log_metrics(self, metrics_by_name: Mapping[str, Mapping], info: dict) -> None:
+        """Remember points; the heartbeat that follows sends them."""
+        if self.record is None:
+            return
+        with self._lock:
+            for name, points in metrics_by_name.items():
+                self.record.metrics.add(
+                    name, points["steps"], points["values"], points["timestamps"]
+                )
+            for name, reasons in self.record.metrics.dropped.items():
+                for reason in reasons.keys() - {r for n, r in self._told if n == name}:
+                    self._told.add((name, reason))
+                    _say(f"a value of metric {name} is {reason}: such points are left out")
+
+    def heartbeat_event(
+        self, info: dict, captured_out: str, beat_time: datetime, result: Any
+    ) -> None:
+        """Take over info, output and result, and send what is new."""
+        with self._lock, self._recorded("the heartbeat") as record:
+            self._set(record, "info", plain(info))
+            self._set(record, "result", plain(result))
+            record.document["captured_out"] = plain(shorten(captured_out))
+            record.document["heartbeat"] = to_milliseconds(beat_time)
+            record.flush()
+            self._is_back()
+
+    def artifact_event(
+        self,
+        name: str,
+        filename: str,
+        metadata: Mapping[str, Any] | None = None,
+        content_type: str | None = None,
+    ) -> None:
+        """Store a file under `name`; a file of that name from before is replaced.
+
+        When the server is away a copy is kept, so the caller may delete the file at once.
+        """
+        with signals.signals_held(), self._recorded(f"artifact {name}") as record:
+            if not name or "/" in name or "\0" in name:
+                self._problem(f"artifact {name!r} was not stored: its name must have no slash")
+                return
+            try:
+                failure = record.artifacts.add(
+                    name,
+                    Path(filename),
+                    metadata,
+                    content_type,
+                    time.monotonic() > self._away_until,
+                )
+            except OSError as error:
+                self._problem(f"artifact {name} ({filename}) was not stored: {error.strerror}")
+                return
+            if failure is not None:
+                raise failure
+            with self._lock:
+                if name not in record.artifacts.waiting:
+                    record.save()
+
+    def resource_event(self, filename: str) -> None:
+        """Note path, sha256 and length of a file that the run reads; its bytes are not stored."""
+        with signals.signals_held(), self._recorded(f"resource {filename}") as record:
+            try:
+                length, sha256 = digest(Path(filename))
+            except OSError as error:
+                self._problem(f"resource {filename} cannot be read: {error.strerror}")
+                return
+            with self._lock:
+                resource = [str(filename), f"sha256:{sha256}", length]
+                if resource not in record.document["resources"]:
+                    record.document["resources"].append(resource)
+                    record.save()
+
+    def completed_event(self, stop_time: datetime, result: Any) -> None:
+        self._finish("COMPLETED", stop_time, result=plain(result))
+
+    def interrupted_event(self, interrupt_time: datetime, status: str) -> None:
+        self._finish(status, interrupt_time)
+
+    def failed_event(self, fail_time: datetime, fail_trace: list[str]) -> None:
+        self._finish("FAILED", fail_time, fail_trace=plain(fail_trace))
+
+    def join(self) -> None:
+        """Nothing to wait for: the final events return when all is stored or spooled."""
+
+    def save_sources(self, ex_info: Mapping[str, Any]) -> list[list]:
+        """Store the sources that the database lacks; return [relative path, GridFS id] of all."""
+        base = Path(ex_info["base_dir"])
+        contents = {name: (base / name).read_bytes() for name, _ in ex_info["sources"]}
+        digests = {
+            name: hashlib.md5(content, usedforsecurity=False).hexdigest()
+            for name, content in contents.items()
+        }
+        paths = {name: str(base / name) for name in contents}
+        known: dict[tuple[str, str], ObjectId] = {}
+        for file in self.database.fs.files.find(
+            {"filename": {"$in": list(paths.values())}, "md5": {"$in": list(digests.values())}},
+            {"filename": 1, "md5": 1},
+        ):
+            known[file["filename"], file["md5"]] = file["_id"]
+        stored = []
+        for name, content in contents.items():
+            file_id = known.get((paths[name], digests[name]))
+            if file_id is None:
+                sha256 = hashlib.sha256(content).hexdigest()
+                # GridFS itself writes no md5 any more, and without it nothing is ever found again.
+                file_id = self.fs.put(
+                    content,
+                    filename=paths[name],
+                    md5=digests[name],
+                    metadata={"sha256": sha256, "length": len(content)},
+                )
+            stored.append([name, file_id])
+        return stored
+
+    # The end of a run
+
+    def _finish(self, status: str, stop_time: datetime, **fields: Any) -> None:
+        """Store all that is left; if the server stays away, leave the run in the spool."""
+        signals.signals_dropped()
+        record = self.record
+        if record is None or self.spooled:
+            return
+        _join_last_beat()
+        with self._lock:
+            for key, value in fields.items():
+                self._set(record, key, value)
+            record.document["status"] = status
+            record.document["stop_time"] = to_milliseconds(stop_time)
+            patience = self.patience if status in ("COMPLETED", "FAILED") else HASTE
+            try:
+                self._store(record, min(patience, self.patience))
+            except Exception as error:  # Sacred would print this and end with exit code 0
+                self._lost = f"run {record.run_id} could not be stored: {_reason(error)}"
+                _say(self._lost)
+        if self.failure:
+            _say(self.failure)
+
+    def _store(self, record: RunRecord, patience: float) -> None:
+        deadline = time.monotonic() + patience
+        place: Path | None = None
+        while True:
+            try:
+                record.finish()
+            except (PyMongoError, OSError, BSONError) as error:
+                if place is None:
+                    # Before waiting: should this process be killed now, all is on the disk.
+                    place = self._spool(record)
+                    _say(
+                        f"run {record.run_id} cannot be stored at {self._server()} "
+                        f"({_reason(error)}); trying for {patience:.0f} s more"
+                    )
+                if time.monotonic() > deadline or signals.in_a_hurry():
+                    break
+                time.sleep(1)
+            else:
+                self._clear_work()
+                self._lost = None
+                return
+        self.spooled = place
+        self._mark_failed(record)
+
+    def _spool(self, record: RunRecord) -> Path | None:
+        try:
+            record.close()
+            place = write_spool(record, self._work_folder(), self._spool_base)
+        except OSError as error:
+            self._lost = (
+                f"run {record.run_id} is lost in part: the database does not take it, and "
+                f"{self._spool_base} cannot be written ({error.strerror})"
+            )
+            return None
+        self._work = place
+        return place
+
+    def _mark_failed(self, record: RunRecord) -> None:
+        """Let a server that answers but does not take the run say so; `sync` sets it right."""
+        key = {"_id": record.run_id, "start_time": record.document["start_time"]}
+        stop = record.document["stop_time"]
+        fields = {"status": "FAILED", "stop_time": stop, "fail_trace": [self.failure]}
+        try:
+            self.database.runs.update_one(key, {"$set": fields})
+        except PyMongoError:
+            pass  # then it stays RUNNING without a heartbeat, which readers take for dead
+
+    # Outages and problems
+
+    @contextmanager
+    def _recorded(self, what: str) -> Iterator[RunRecord]:
+        """Run a block on the record; an outage is noted, and nothing is raised.
+
+        Sacred never calls an observer again that has raised once.
+        """
+        if self.record is None:
+            raise RuntimeError("an event before the run has started")
+        try:
+            yield self.record
+        except PyMongoError as error:
+            self._is_away(error)
+        except Exception as error:
+            self._problem(f"{what} could not be stored: {_reason(error)}")
+
+    def _is_away(self, error: PyMongoError) -> None:
+        self._away_until = time.monotonic() + BACKOFF
+        if self._away_since is None:
+            self._away_since = time.monotonic()
+            _say(
+                f"the database at {self._server()} does not take the run ({_reason(error)}); "
+                "everything is kept and sent again later"
+            )
+
+    def _is_back(self) -> None:
+        self._away_until = 0.0
+        if self._away_since is not None:
+            seconds = time.monotonic() - self._away_since
+            self._away_since = None
+            _say(f"the database is back after {seconds:.0f} s and has all of the run")
+
+    def _problem(self, sentence: str) -> None:
+        if self.record is not None and self.record.note(sentence):
+            _say(sentence)
+
+    def _set(self, record: RunRecord, key: str, value: Any) -> None:
+        known = len(record.problems)
+        record.set_field(key, value)
+        for problem in record.problems[known:]:
+            _say(problem)
+
+    def _server(self) -> str:
+        hosts = self.database.client.topology_description.server_descriptions()
+        return without_password(", ".join(f"{host}:{port}" for host, port in hosts))
+
+    # The folder of what waits
+
+    def _work_folder(self) -> Path:
+        """Return the folder that becomes the run's place in the spool, should it end there."""
+        if self._work is None:
+            work = self._spool_base / f".{self.run_id}-{os.getpid()}-{ObjectId()}"
+            work.mkdir(parents=True)
+            self._work = work
+        return self._work
+
+    def _copies_folder(self) -> Path:
+        folder = self._work_folder() / "artifacts"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def _clear_work(self) -> None:
+        if self._work is not None:
+            shutil.rmtree(self._work, ignore_errors=True)
+            self._work = None
+
+
+def _join_last_beat() -> None:
+    """Wait for the heartbeat that Sacred has told to stop; Sacred itself waits only 2 s."""
+    for thread in _timers():
+        if thread.stopped.is_set() and thread is not threading.current_thread():
+            thread.join(BEAT_SECONDS)
+
+
+def _timers() -> Iterable[IntervalTimer]:
+    return [thread for thread in threading.enumerate() if isinstance(thread, IntervalTimer)]
+
+
+def _reason(error: BaseException) -> str:
+    """Return what an error says, on one short line."""
+    text = " ".join(str(error).split()).partition(", Timeout:")[0].partition(" (configured")[0]
+    return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
+
+
+def _say(text: str) -> None:
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        pass  # a closed terminal must not end the run

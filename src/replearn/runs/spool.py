@@ -1,0 +1,154 @@
+"""Runs that could not be stored wait in sims/spool until `sync` brings them to the database.
+
+sims/spool/<database>/<run id>/
+    run.json         the run document, with its final status (MongoDB extended JSON)
+    metrics.json     all points of all metrics
+    artifacts.json   what is stored, and what waits with length and sha256
+    artifacts/       the files that wait
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bson import json_util
+from gridfs import GridFS
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from replearn.errors import InputError
+from replearn.paths import sims_folder
+from replearn.runs.artifacts import ArtifactStore, digest
+from replearn.runs.database import ensure_indexes
+from replearn.runs.metrics import MetricStore
+from replearn.runs.record import IdTaken, RunRecord
+
+# Numbers of metrics need no types; those of the document keep theirs.
+_EXACT = json_util.CANONICAL_JSON_OPTIONS.with_options(tz_aware=False)
+_SHORT = json_util.RELAXED_JSON_OPTIONS.with_options(tz_aware=False)
+
+
+def spool_folder() -> Path:
+    """Return the folder of runs that wait: sims/spool."""
+    return sims_folder() / "spool"
+
+
+def spooled_runs(database_name: str, folder: Path | None = None) -> list[Path]:
+    """Return the folders of the runs of a database that wait, by id."""
+    base = (folder or spool_folder()) / database_name
+    found = [path.parent for path in base.glob("[0-9]*/run.json")]
+    return sorted(found, key=lambda path: [int(n) for n in path.name.split("-") if n.isdigit()])
+
+
+def write_spool(record: RunRecord, work: Path, base: Path) -> Path:
+    """Keep `record` in a folder of its own below `base`; return that folder.
+
+    `work` (on the same disk) already holds the files that wait, in artifacts/; it becomes the
+    folder at once when all is written, so that no half of a run is ever taken for one.
+
+    Raises:
+        OSError: if the disk is full or cannot be written.
+    """
+    (work / "artifacts").mkdir(parents=True, exist_ok=True)
+    _dump(work / "artifacts.json", record.artifacts.to_document())
+    _dump(work / "metrics.json", record.metrics.to_document(), _SHORT)
+    _dump(work / "run.json", record.document)
+    if work.parent == base and not work.name.startswith("."):
+        return work
+    base.mkdir(parents=True, exist_ok=True)
+    for attempt in range(1, 1000):
+        place = base / (str(record.run_id) if attempt == 1 else f"{record.run_id}-{attempt}")
+        if not place.exists():
+            work.rename(place)
+            _sync_folder(base)
+            return place
+    raise OSError(f"{base} holds too many runs with id {record.run_id}")
+
+
+def read_spool(folder: Path, database: Database) -> RunRecord:
+    """Return the run that `write_spool` kept in `folder`, to be stored in `database`.
+
+    Raises:
+        InputError: if a file is missing or damaged.
+    """
+    try:
+        document = _load(folder / "run.json")
+        run_id = document["_id"]
+        metrics = _load(folder / "metrics.json")
+        artifacts = ArtifactStore.from_document(
+            _load(folder / "artifacts.json"), GridFS(database), folder / "artifacts"
+        )
+        store = MetricStore.from_document(metrics, database.metrics, run_id)
+        for entry in artifacts.waiting.values():
+            if digest(folder / "artifacts" / entry.file) != (entry.length, entry.sha256):
+                raise InputError(f"{folder / 'artifacts' / entry.file} is damaged")
+    except (OSError, KeyError, TypeError, json.JSONDecodeError, ValueError) as error:
+        reason = str(error) or type(error).__name__
+        raise InputError(f"the spooled run in {folder} cannot be read: {reason}") from None
+    return RunRecord(database, document, store, artifacts)
+
+
+def sync(
+    database: Database, folder: Path | None = None, say: Callable[[str], None] = print
+) -> list[int]:
+    """Store the runs that wait for `database`, and return the ids of those stored.
+
+    What the database already has is not sent again, so a sync that was cut off can be repeated. A
+    run leaves the spool once the database has all of it. One that cannot be stored stays, and
+    `say` is told why; `spooled_runs` lists what is left.
+    """
+    waiting = spooled_runs(database.name, folder)
+    if waiting:
+        ensure_indexes(database)
+    synced = []
+    for place in waiting:
+        try:
+            record = read_spool(place, database)
+            record.finish()
+        except InputError as error:
+            say(str(error))
+        except IdTaken:
+            say(
+                f"run {place.name} stays in {place}: database {database.name} has another run "
+                "with this id by now; sync it into a database of its own with MONGO_DB"
+            )
+        except (PyMongoError, OSError) as error:
+            say(f"run {place.name} stays in {place}: {type(error).__name__}: {_first_part(error)}")
+        else:
+            shutil.rmtree(place)
+            synced.append(record.run_id)
+            say(f"run {record.run_id} is stored ({record.document['status']})")
+    return synced
+
+
+def _first_part(error: Exception) -> str:
+    return str(error).partition(", Timeout:")[0][:200]
+
+
+def _dump(path: Path, document: Any, options: json_util.JSONOptions = _EXACT) -> None:
+    """Write a file at once and to the disk."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with open(part, "w", encoding="utf-8") as file:
+            file.write(json_util.dumps(document, json_options=options))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _load(path: Path) -> Any:
+    return json_util.loads(path.read_text(encoding="utf-8"), json_options=_EXACT)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
