@@ -59,7 +59,12 @@ def metric_curves(
     axes.set_xlabel("optimiser step")
     axes.set_ylabel(f"{metric} ({unit})" if unit else metric)
     axes.set_xscale("symlog" if log_steps else "linear")
-    axes.set_yscale("log" if log_values else "linear")
+    if log_values:
+        # A band can reach below 0; the lines decide where the axis ends.
+        lines = np.concatenate([line.get_ydata() for line in axes.get_lines()])
+        axes.set_yscale("log")
+        if (lines > 0).any():
+            axes.set_ylim(bottom=0.7 * lines[lines > 0].min())
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.02)
     axes.set_title(title)

@@ -112,7 +112,7 @@ def traversals(
         names = [f"{name}   {k:.2f}" for name, k in zip(names, strength, strict=True)]
     figure = new_figure()
     rows = [_pictures(np.asarray(images)[i]) for i in order]
-    ends = [f"{value:+.1f}" if value else "0" for value in values]
+    ends = [f"{value:+.1f}".replace("-", "\N{MINUS SIGN}") if value else "0" for value in values]
     axes, _, _ = _draw_rows(figure, rows, [names[i] for i in order], ends, title)
     axes.set_xlabel("value of the latent (standard deviations of the prior)")
     if kl is not None:

@@ -20,7 +20,8 @@ from replearn.analysis.figures.style import (
 from replearn.analysis.traversal import latent_kl, latent_order
 from replearn.errors import InputError
 
-_BINS = 80
+# Odd, so that the prior's mean lies in the middle of a bin.
+_BINS = 51
 
 
 @styled()
@@ -63,15 +64,15 @@ def latent_distributions(
     upper = inch_axes(figure, 0, 1.72, width, 1.3)
     middle = inch_axes(figure, 0, 0.72, width, 0.9)
     lower = inch_axes(figure, 0, 0, width, 0.62)
-    _means(upper, mean[:, order])
-    _variances(middle, np.exp(logvar[:, order]))
     used = strength[order] >= QUIET_KL
-    colours = [COLOURS[0] if one else "0.7" for one in used]
+    colours = [COLOURS[0] if one else "0.6" for one in used]
+    _means(upper, mean[:, order], colours)
+    _variances(middle, np.exp(logvar[:, order]), colours)
     lower.bar(range(count), strength[order], width=0.7, color=colours)
     lower.set_ylabel("KL (nats)")
     for axes in (upper, middle, lower):
         axes.set_xlim(-1.7, count - 0.4)
-        axes.axvline(-0.6, color="0.8", lw=0.6)
+        axes.axvline(-0.5, color="0.8", lw=0.6)
         axes.set_xticks([])
         axes.spines[["top", "right"]].set_visible(False)
         axes.yaxis.set_label_coords(-0.38 / width, 0.5)
@@ -86,7 +87,7 @@ def latent_distributions(
     return crop(figure)
 
 
-def _means(axes: Axes, mean: np.ndarray) -> None:
+def _means(axes: Axes, mean: np.ndarray, colours: Sequence[str]) -> None:
     reach = max(3.2, 1.05 * float(np.abs(mean).max()))
     edges = np.linspace(-reach, reach, _BINS + 1)
     grid = np.linspace(-reach, reach, 200)
@@ -98,24 +99,27 @@ def _means(axes: Axes, mean: np.ndarray) -> None:
     for value in (-2, 2):
         axes.axhline(value, color="0.8", lw=0.6, ls=":", zorder=0)
     for d, column in enumerate(mean.T):
-        _body(axes, d, column, edges)
+        _body(axes, d, column, edges, colours[d])
     axes.set_ylim(-reach, reach)
     axes.set_ylabel("posterior mean")
 
 
-def _variances(axes: Axes, variance: np.ndarray) -> None:
+def _variances(axes: Axes, variance: np.ndarray, colours: Sequence[str]) -> None:
     low, high = min(0.5, float(variance.min())), max(2.0, float(variance.max()))
-    edges = np.geomspace(low / 1.2, high * 1.2, _BINS + 1)
+    # Steps of equal ratio, with the prior's variance 1 in the middle of one.
+    step = np.log(1.44 * high / low) / _BINS
+    first, last = np.floor(np.log(low / 1.2) / step), np.ceil(np.log(high * 1.2) / step)
+    edges = np.exp((np.arange(first, last + 1) - 0.5) * step)
     axes.set_yscale("log")
     axes.axhline(1, color="0.8", lw=0.6, zorder=0)
     axes.plot([-1.42, -0.58], [1, 1], color="0.6", lw=1.5, gid="prior", solid_capstyle="butt")
     for d, column in enumerate(variance.T):
-        _body(axes, d, column, edges)
+        _body(axes, d, column, edges, colours[d])
     axes.set_ylim(edges[0], edges[-1])
     axes.set_ylabel("posterior variance")
 
 
-def _body(axes: Axes, place: float, values: np.ndarray, edges: np.ndarray) -> None:
+def _body(axes: Axes, place: float, values: np.ndarray, edges: np.ndarray, colour: str) -> None:
     """Draw the histogram of `values` upright and mirrored about `place`, with its median."""
     counts, _ = np.histogram(values, edges)
     half = 0.42 * np.append(counts, counts[-1]) / max(counts.max(), 1)
@@ -124,7 +128,7 @@ def _body(axes: Axes, place: float, values: np.ndarray, edges: np.ndarray) -> No
         place - half,
         place + half,
         step="post",
-        color=COLOURS[0],
+        color=colour,
         lw=0,
         gid=f"latent {place}",
     )

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, Normalize, TwoSlopeNorm
+from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
@@ -23,7 +23,7 @@ from replearn.analysis.figures.style import (
 from replearn.errors import InputError
 
 _LARGEST_CELL, _SMALLEST_CELL, _ANNOTATED_CELL = 0.34, 0.085, 0.25
-_LONGEST_LABEL = 26
+_LONGEST_LABEL = 30
 
 Groups = Sequence[tuple[str, int]]
 
@@ -147,19 +147,17 @@ def _colours(
     if limits is None:
         values = np.concatenate([array[np.isfinite(array)] for array in arrays])
         largest = float(np.abs(values).max()) or 1.0
-        limits = (-largest if values.min() < 0 else 0.0, max(largest, 1.0))
-        if limits[0] < 0:
-            limits = (-largest, largest)
-        elif largest > 1:
-            limits = (0.0, largest)
+        limits = (-largest, largest) if values.min() < 0 else (0.0, max(largest, 1.0))
     low, high = limits
     if not low < high:
         raise InputError(f"the range of a measure goes from low to high, not {low} to {high}.")
-    if low < 0 < high:
-        norm, name = TwoSlopeNorm(0.0, low, high), "PuOr"
-    else:
-        norm, name = Normalize(low, high), "viridis"
-    return norm, colormaps[name].with_extremes(bad="0.82")
+    colours: Colormap = colormaps["viridis"]
+    if low < 0:
+        # The part of the diverging map that keeps 0 white and both sides on one scale.
+        largest = max(-low, high)
+        part = np.linspace(0.5 + low / largest / 2, 0.5 + high / largest / 2, 256)
+        colours = ListedColormap(colormaps["PuOr"](part))
+    return Normalize(low, high), colours.with_extremes(bad="0.82")
 
 
 def _cells(maps: int, columns: int, per_line: int | None) -> tuple[int, float]:
@@ -176,22 +174,20 @@ def _label(
     axes: Axes, rows: Sequence[str], columns: Sequence[str], cell: float, *titles: str
 ) -> None:
     size = min(6.5, 0.82 * 72 * cell)
-    axes.set_yticks(np.arange(len(rows)) + 0.5, [_short(name) for name in rows], size=size)
-    axes.set_xticks(
-        np.arange(len(columns)) + 0.5, [_short(name) for name in columns], size=size, rotation=90
-    )
+    axes.set_yticks(np.arange(len(rows)) + 0.5, _short(rows), size=size)
+    axes.set_xticks(np.arange(len(columns)) + 0.5, _short(columns), size=size, rotation=90)
     axes.tick_params(length=0, pad=2)
     axes.spines[:].set_visible(False)
     axes.set_ylabel(titles[0])
     axes.set_xlabel(titles[1])
 
 
-def _short(name: str) -> str:
-    """Leave the middle of a long name out: both ends tell layers apart."""
-    if len(name) <= _LONGEST_LABEL:
-        return name
-    half = (_LONGEST_LABEL - 1) // 2
-    return f"{name[:half]}…{name[-half:]}"
+def _short(names: Sequence[str]) -> list[str]:
+    """Leave the middle of long names out, if they stay distinct."""
+    short = [
+        n if len(n) <= _LONGEST_LABEL else f"{n[:9]}…{n[10 - _LONGEST_LABEL :]}" for n in names
+    ]
+    return short if len(set(short)) == len(set(names)) else list(names)
 
 
 def _separate(axes: Axes, named_rows: Groups, columns: Groups, rows: Groups) -> None:
@@ -216,8 +212,8 @@ def _write(axes: Axes, array: np.ndarray, norm: Normalize, colours: Colormap, ce
     for (row, column), value in np.ndenumerate(array):
         if not np.isfinite(value):
             continue
-        red, green, blue, _ = colours(norm(value))
-        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
+        # Relative luminance (WCAG 2); white and near-black contrast equally with 0.18.
+        dark = np.dot((0.2126, 0.7152, 0.0722), np.array(colours(norm(value))[:3]) ** 2.2) < 0.2
         axes.text(
             column + 0.5, row + 0.5, f"{value:.2f}", ha="center", va="center_baseline",
             color="white" if dark else INK, size=min(6.0, 19 * cell), gid="value",

@@ -1,5 +1,6 @@
 """Hinton diagrams: squares whose area is the size of a number."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,6 +21,8 @@ from replearn.analysis.figures.style import (
 )
 from replearn.errors import InputError
 
+# The largest square leaves a margin, so that neighbours stay apart.
+_LARGEST_SIDE = 0.92
 _GROUND, _DEAD_GROUND, _POSITIVE = "0.90", "0.97", "0.12"
 
 
@@ -41,7 +44,7 @@ def hinton(
         factor_names: K texts.
         latent_labels: D texts; z₀, z₁ … by default.
         dead: (D,) mask of the latents that the scores leave out.
-        largest: the value whose square fills its cell; the largest magnitude by default.
+        largest: the value of the largest square possible; the largest magnitude by default.
 
     Raises:
         InputError: if a shape does not fit, or a value is not finite.
@@ -71,7 +74,7 @@ def hinton_panel(
         matrices: M matrices (D_m, K) of importance.
         titles: M texts.
         latent_labels, dead: one entry per matrix, as in `hinton`.
-        columns: diagrams per line; as many as the text of a paper holds by default.
+        columns: diagrams per line; what the text of a paper holds, evenly, by default.
 
     Raises:
         InputError: as `hinton`, or if there are no matrices or not as many titles.
@@ -83,23 +86,29 @@ def hinton_panel(
     masks = dead if dead is not None else [np.zeros(len(array), dtype=bool) for array in arrays]
     for array, labels, mask in zip(arrays, names, masks, strict=True):
         _check(array, labels, mask, factor_names)
-    full = max(float(np.abs(array).max()) for array in arrays) if largest is None else largest
+    most = max(float(np.abs(array).max()) for array in arrays)
+    full = most if largest is None else float(largest)
+    if most > full:
+        raise InputError(f"the largest importance is {most:.3g}, above the scale's {full:.3g}.")
     cell = 0.2
     wide = cell * len(factor_names)
     figure = new_figure()
     first = _draw(
         figure, (0, 0, cell), arrays[0], titles[0], factor_names, names[0], masks[0], full
     )
-    left, bottom, _, top = overhang(figure, first)
+    left, _, _, top = overhang(figure, first)
     step = wide + left + 0.15
-    per_line = columns or max(1, int((TEXT_WIDTH + 0.15) // step))
-    tall = cell * max(len(array) for array in arrays)
+    lines = math.ceil(len(arrays) / max(1, int((TEXT_WIDTH + 0.15) // step)))
+    per_line = columns or math.ceil(len(arrays) / lines)
+    drop = cell * max(len(array) for array in arrays) + top + 0.14
     for m in range(1, len(arrays)):
-        place = (m % per_line * step, -(m // per_line) * (tall + bottom + top + 0.12), cell)
         # Every diagram hangs from the top of its line, like the first.
-        place = (place[0], place[1] + cell * (len(arrays[0]) - len(arrays[m])), cell)
+        shorter = cell * (len(arrays[0]) - len(arrays[m]))
+        place = (m % per_line * step, shorter - m // per_line * drop, cell)
         _draw(figure, place, arrays[m], titles[m], factor_names, names[m], masks[m], full)
-    _legend(figure.axes[-1] if per_line > 1 else first, full, arrays)
+    for axes in figure.axes[: max(0, len(arrays) - per_line)]:
+        axes.tick_params(labelbottom=False)
+    _legend(figure.axes[min(per_line, len(arrays)) - 1], full, arrays, masks)
     return crop(figure)
 
 
@@ -134,7 +143,7 @@ def _draw(
     dead = np.asarray(dead, dtype=bool)
     for row in np.flatnonzero(dead):
         axes.axhspan(row - 0.5, row + 0.5, color=_DEAD_GROUND, lw=0, zorder=0.5, gid="dead")
-    sides = np.sqrt(np.abs(importance) / full) if full else np.zeros_like(importance)
+    sides = _LARGEST_SIDE * np.sqrt(np.abs(importance) / (full or 1.0))
     for (row, column), side in np.ndenumerate(sides):
         positive = importance[row, column] >= 0
         axes.add_patch(
@@ -147,18 +156,21 @@ def _draw(
     axes.set_yticks(range(rows), labels)
     for tick, is_dead in zip(axes.yaxis.get_ticklabels(), dead, strict=True):
         if is_dead:
-            tick.set_color("0.65")
+            tick.set_color("0.6")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_title(title)
     return axes
 
 
-def _legend(axes: Axes, full: float, arrays: Sequence[np.ndarray]) -> None:
-    """Say beside the last diagram what a full cell is worth."""
-    signed = any((array < 0).any() for array in arrays)
-    words = f"full cell = {full:.3g}" + ("\nwhite: negative" if signed else "")
+def _legend(
+    axes: Axes, full: float, arrays: Sequence[np.ndarray], masks: Sequence[ArrayLike]
+) -> None:
+    """Say beside the last diagram of the first line what its marks are worth."""
+    words = [f"largest\nsquare: {full:.3g}"]
+    words += ["white:\nnegative"] if any((array < 0).any() for array in arrays) else []
+    words += ["pale row:\ndead latent"] if any(np.any(mask) for mask in masks) else []
     axes.annotate(
-        words, (1, 1), xycoords="axes fraction", xytext=(5, 0), textcoords="offset points",
-        ha="left", va="top", size=6, color=FAINT, annotation_clip=False, gid="scale",
+        "\n\n".join(words), (1, 1), xycoords="axes fraction", xytext=(5, 0), ha="left", va="top",
+        textcoords="offset points", size=6, color=FAINT, annotation_clip=False, gid="scale",
     )  # fmt: skip

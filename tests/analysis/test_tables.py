@@ -1,0 +1,222 @@
+"""Tables over seeds: what is bold, what is escaped, and that pdflatex sets the file."""
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+from replearn.analysis.latex import comment, escape, standalone_document
+from replearn.analysis.tables import (
+    Column,
+    Group,
+    html_table,
+    lay_out,
+    markdown_table,
+    summary_table,
+)
+from replearn.errors import InputError
+
+NAN = float("nan")
+SCORE = [Column("score", better="higher", digits=2)]
+
+
+def best(groups, columns=SCORE):
+    return [[cell.best for cell in row] for row in lay_out(groups, columns).cells]
+
+
+def group(*values):
+    return Group({"model": "m"}, {"score": values})
+
+
+def test_a_cell_shows_mean_and_interval_by_hand():
+    # Mean 2, half width 4.30265 / sqrt(3) = 2.484.
+    table = summary_table([group(1, 2, 3)], [Column("score", digits=2)])
+    assert r"$2.00 \pm 2.48$ & 3 \\" in table
+
+
+def test_the_best_is_bold_in_the_direction_of_the_score():
+    groups = [group(1, 2, 3), group(2, 3, 4), group(0, 1, 2)]
+    assert best(groups) == [[False], [True], [False]]
+    assert best(groups, [Column("score", better="lower")]) == [[False], [False], [True]]
+    assert best(groups, [Column("score")]) == [[False], [False], [False]]
+
+
+def test_rows_that_print_the_same_are_both_bold():
+    close = [group(0.501, 0.501, 0.501), group(0.499, 0.499, 0.499), group(0.4, 0.4, 0.4)]
+    assert best(close) == [[True], [True], [False]]
+    assert best(close, [Column("score", better="higher", digits=3)]) == [[True], [False], [False]]
+
+
+def test_below_three_seeds_there_is_neither_interval_nor_bold():
+    groups = [group(9, 10), group(1, 2, 3), group(2, 3, 4)]
+    assert best(groups) == [[False], [False], [True]]
+    layout = lay_out(groups, SCORE)
+    assert (layout.cells[0][0].mean, layout.cells[0][0].half_width) == ("9.50", "")
+    assert layout.counts == [2, 3, 3]
+
+
+def test_a_single_row_of_enough_seeds_has_nothing_to_be_better_than():
+    assert best([group(1, 2, 3), group(9, 9)]) == [[False], [False]]
+
+
+def test_missing_values_are_said_and_never_bold():
+    groups = [group(9, 9, 9, NAN), group(1, 2, 3), group(2, 3, 4)]
+    assert best(groups) == [[False], [False], [True]]
+    assert "$9.00 \\pm 0.00$ {\\footnotesize (n = 3, 1 missing)} & 4" in summary_table(
+        groups, SCORE
+    )
+
+
+def test_a_score_with_fewer_seeds_than_its_row_says_so():
+    both = Group({"model": "m"}, {"a": [1, 2, 3], "b": [1, 2], "c": 5})
+    cells = lay_out([both], [Column("a"), Column("b"), Column("c")]).cells[0]
+    assert [cell.note for cell in cells] == ["", "n = 2", "n = 1"]
+
+
+def test_a_score_that_a_row_lacks_is_a_dash():
+    groups = [group(1, 2, 3), Group({"model": "x"}, {"other": [1]}), group(NAN, NAN)]
+    cells = [row[0] for row in lay_out(groups, SCORE).cells]
+    assert (cells[1].mean, cells[1].note) == ("–", "")
+    assert (cells[2].mean, cells[2].note) == ("–", "2 missing")
+
+
+def test_a_mean_that_rounds_to_zero_has_no_sign():
+    assert lay_out([group(-0.0001)], SCORE).cells[0][0].mean == "0.00"
+
+
+def test_legend_says_only_what_the_table_shows():
+    assert lay_out([group(1), group(2)], [Column("score")]).legend == "Mean over n seeds."
+    assert lay_out([group(1, 2, 3), group(2, 3, 4)], SCORE).legend == (
+        "Mean ± 95 % Student-t interval over n seeds, where n ≥ 3; best in bold; "
+        "↑ higher is better."
+    )
+
+
+def test_runs_stand_in_comments_and_no_name_can_leave_its_comment():
+    groups = [Group({"model": "a\n\\evil"}, {"score": [1]}, runs=[7, 9])]
+    lines = summary_table(groups, SCORE, runs=[12, 7]).splitlines()
+    assert lines[0] == "% source runs: 7, 9, 12"
+    assert lines[1] == "% model=a \\evil: runs 7, 9"
+    assert sum("evil" in line for line in lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "latex"),
+    [
+        ("a_b & 50% #1 $x$ {y}", r"a\_b \& 50\% \#1 \$x\$ \{y\}"),
+        ("~^\\", r"\textasciitilde{}\textasciicircum{}\textbackslash{}"),
+        ("β-VAE, Γ, Α, ϕ", "$\\beta$-VAE, $\\Gamma$, $\\mathrm{A}$, U+03D5"),
+        ("λ µ μ", r"$\lambda$ $\mu$ $\mu$"),
+        ("é ç ß ø", r"\'{e} \c{c} \ss{} \o{}"),
+        ("e\u0301", r"\'{e}"),
+        ("z₁²⁻", "z$_{1}$$^{2}$$^{-}$"),
+        ("a<b|c>d", "a$<$b$|$c$>$d"),
+        ("[x]* --y", r"{[}x{]}{*} -{}-y"),
+        ("a\n\tb", "a  b"),
+        ("中", "U+4E2D"),
+        (3.5, "3.5"),
+    ],
+)
+def test_escaping(text, latex):
+    assert escape(text) == latex
+    assert escape(text).isascii()
+
+
+def test_a_comment_is_one_line():
+    assert comment("a\r\nb\u2028c\x0bd") == "% a b c d"
+
+
+def every_trap():
+    names = [chr(code) for code in range(32, 127)]
+    hard = "".join(names) + " β-VAE Ω é ß ± ≤ → ² z₁ 中 -- « \u0000"
+    return [
+        Group({"model": "[1] first", "note": hard}, {"a_b": [1, 2, 3], "c": [1.0]}, runs=[1, 2]),
+        Group({"model": "*", "note": "β"}, {"a_b": [2, 3, 4], "c": [-2.5, NAN]}, runs=[3]),
+    ]
+
+
+COLUMNS = [Column("a_b", unit="nats & bits", better="lower"), Column("c", "C²", better="higher")]
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_pdflatex_sets_a_table_with_every_trap(tmp_path):
+    table = summary_table(
+        every_trap(), COLUMNS, "All 50% of _it_", "tab:all-1", note="images are a twin"
+    )
+    (tmp_path / "table.tex").write_text(standalone_document(table, table.replace("all-1", "two")))
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"],
+        cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
+    log = (tmp_path / "table.log").read_text(errors="replace")
+    assert "Overfull" not in log
+    assert "Missing character" not in log
+    assert (tmp_path / "table.pdf").read_bytes().startswith(b"%PDF")
+    if shutil.which("pdftotext"):
+        text = subprocess.run(
+            ["pdftotext", "-layout", "table.pdf", "-"], cwd=tmp_path, capture_output=True, text=True
+        ).stdout
+        # LaTeX draws the underscore, so it is no text.
+        for words in ("[1] first", "β-VAE", "a b (nats & bits) ↓", "images are a twin", "2.000 ±"):
+            assert words in text
+
+
+def test_standalone_document_is_complete_and_the_table_alone_is_not():
+    table = summary_table(every_trap(), COLUMNS)
+    document = standalone_document(table)
+    assert r"\documentclass" not in table
+    assert document.index(r"\usepackage{booktabs,graphicx}") < document.index(r"\begin{document}")
+    assert table.strip() in document
+    rules = re.findall(r"\\(toprule|midrule|bottomrule)", table)
+    assert rules == ["toprule", "midrule", "bottomrule"]
+
+
+class Cells(HTMLParser):
+    """Reads the texts of the cells, and every tag."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.texts = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        if tag in ("td", "th"):
+            self.texts.append("")
+
+    def handle_data(self, data):
+        if self.texts:
+            self.texts[-1] += data
+
+
+def test_html_shows_the_same_numbers_and_escapes_every_text():
+    evil = "<script>alert('&')</script>"
+    groups = [Group({evil: evil}, {evil: [1, 2, 3]}), Group({evil: "b"}, {evil: [-3, -2, -1]})]
+    read = Cells(html_table(groups, [Column(evil, unit=evil, better="higher")], evil, evil))
+    assert set(read.tags) == {"table", "caption", "thead", "tbody", "tr", "th", "td", "strong"}
+    assert read.texts[0] == evil
+    assert read.texts[3:6] == [evil, "2.000 ± 2.484", "3\n"]
+    assert read.texts[7] == "−2.000 ± 2.484"
+
+
+def test_markdown_shows_the_same_table():
+    groups = [Group({"a|b": "x_y"}, {"score": [1, 2, 3]}), Group({"a|b": "z"}, {"score": [1, 1]})]
+    lines = markdown_table([*groups, group(2, 3, 4)], SCORE).splitlines()
+    assert lines[0] == r"| a\|b | model | score ↑ | n |"
+    assert lines[2] == r"| x\_y |  | 2.00 ± 2.48 | 3 |"
+    assert lines[3] == "| z |  | 1.00 | 2 |"
+    assert lines[4] == "|  | m | **3.00 ± 2.48** | 3 |"
+
+
+def test_bad_input_is_refused():
+    with pytest.raises(InputError, match="at least one group of runs and one score"):
+        summary_table([], SCORE)
+    with pytest.raises(InputError, match="no group has a score 'scor': did you mean 'score'?"):
+        summary_table([group(1)], [Column("scor")])
+    with pytest.raises(InputError, match="is 'higher', 'lower' or None, not 'up'"):
+        summary_table([group(1)], [Column("score", better="up")])
+    with pytest.raises(InputError, match="label has only letters"):
+        summary_table([group(1)], SCORE, label="a b")
