@@ -85,7 +85,7 @@ def stop_server(folder: Path | None = None) -> bool:
     if not folder.exists():
         return False
     with _locked(folder):
-        pid = server_status(folder).pid or _pid_of_silent(folder)
+        pid = server_status(folder).pid or _owner(folder)[0]
         if pid is None:
             return False
         os.kill(pid, signal.SIGTERM)
@@ -144,8 +144,8 @@ def _launch(mongod: Path, folder: Path, port: int) -> tuple[int, str]:
     """Run mongod, which returns once its daemon answers; return the exit code and what it said."""
     command = [
         *(str(mongod), "--fork", "--dbpath", str(folder / "data"), "--logpath", str(_log(folder))),
-        *("--pidfilepath", str(folder / "pid"), "--port", str(port), "--bind_ip", "127.0.0.1"),
-        *("--nounixsocket", "--logappend", "--quiet", "--wiredTigerCacheSizeGB", "0.25"),
+        *("--port", str(port), "--bind_ip", "127.0.0.1", "--nounixsocket"),
+        *("--logappend", "--quiet", "--wiredTigerCacheSizeGB", "0.25"),
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
     ]
     # A new session already for the parent that forks the daemon: Ctrl-C must not end the start.
@@ -196,8 +196,9 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def _wait_for_other(folder: Path, url: str | None) -> str:
+def _wait_for_other(folder: Path, last_url: str | None) -> str:
     """Wait for the server whose starter was killed before it answered, and return its URL."""
+    url = _owner(folder)[1] or last_url
     if url:
         _write(folder / "url", url)
         deadline = time.monotonic() + START_SECONDS
@@ -232,16 +233,19 @@ def _pid_of_ours(url: str, folder: Path) -> int | None:
             client.close()
 
 
-def _pid_of_silent(folder: Path) -> int | None:
-    """Return the pid of a server of `folder` that runs without answering, if /proc can tell."""
-    pid = _read(folder / "pid") or ""
+def _owner(folder: Path) -> tuple[int | None, str | None]:
+    """Return pid and URL of the mongod that holds `folder`, as its lock file and /proc tell."""
+    pid = _read(folder / "data" / "mongod.lock") or ""
     if not pid.isdigit() or not _alive(int(pid)):
-        return None
+        return None, None
     try:
         arguments = Path("/proc", pid, "cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return None
-    return int(pid) if os.fsencode(folder / "data") in arguments else None
+        if os.fsencode(folder / "data") not in arguments:
+            return None, None
+        port = int(arguments[arguments.index(b"--port") + 1])
+    except (OSError, ValueError, IndexError):
+        return None, None
+    return int(pid), f"mongodb://127.0.0.1:{port}"
 
 
 def _alive(pid: int) -> bool:
