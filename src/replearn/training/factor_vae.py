@@ -30,7 +30,8 @@ class FactorVAELoss(VAELoss):
     The batch is split: the first half is the sample of q(z) on which TC is taken and the
     discriminator learns "joint"; the second half, each latent permuted over images, is where it
     learns "permuted" (reconstruction and KL use the whole batch). Of an odd batch the first half
-    has one image more; a batch of one is not split. One discriminator step follows each step of the model, from the same latents.
+    has one image more; a batch of one is not split. After each step of the model the
+    discriminator takes one, on the same latents.
 
     Terms: loss, reconstruction, kl, total_correlation, discriminator (its cross-entropy, nats).
 
