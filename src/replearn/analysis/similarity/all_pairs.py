@@ -1,0 +1,232 @@
+"""Compare two representations, or all pairs of many."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from replearn.analysis.similarity.measure import Chosen, choose, choose_all
+from replearn.analysis.similarity.measures import MEASURES
+from replearn.analysis.similarity.products import Products, Progress
+from replearn.analysis.similarity.representation import (
+    Array,
+    ConstantError,
+    Representation,
+    prepare,
+)
+from replearn.analysis.similarity.result import SimilarityResult
+from replearn.errors import InputError
+
+DEFAULT_MEASURES = ("cka_debiased", "cka_linear", "procrustes_angular")
+
+
+def compare(x: Any, y: Any, measure: str | Mapping[str, Any] = "cka_debiased") -> float:
+    """Return the similarity or distance of two representations of the same inputs.
+
+    Args:
+        x: (N, D), numpy array or tensor; row a belongs to input a.
+        y: (N, E).
+        measure: a name in MEASURES, with parameters as in "jaccard:k=10".
+
+    Raises:
+        InputError: if the numbers of inputs differ or are too few, a value is not finite, a
+            representation is constant, or the measure is unknown or undefined for the two.
+    """
+    chosen = choose(measure, MEASURES)
+    needs = _needs([chosen])
+    first = prepare(x, "the first representation", **needs)
+    second = prepare(y, "the second representation", **needs)
+    _check_inputs([chosen], {"the first": first.n, "the second": second.n})
+    value = float(chosen.values(Products([first], [second]))[0, 0])
+    if np.isnan(value):
+        raise InputError(f"{chosen.label} has no value here: {chosen.measure.undefined_when}.")
+    return value
+
+
+def compare_all(
+    representations: Mapping[str, Any],
+    measures: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]] = DEFAULT_MEASURES,
+    *,
+    probes: Mapping[str, str] | None = None,
+    memory_gib: float = 2.0,
+    progress: Progress | None = None,
+) -> SimilarityResult:
+    """Return the similarities of all pairs of M representations of the same N inputs.
+
+    Each representation is centred, and if wide reduced, once; all pairs then come from a few large
+    matrix products. They are read one at a time, so a mapping that loads on access need never
+    hold two. Where the prepared ones exceed the memory, they are compared block by block and read
+    again for each pair of blocks. Values do not depend on the blocks (1e-12).
+
+    Args:
+        representations: (N, D_i) arrays or tensors by label.
+        measures: names in MEASURES or of groups of them.
+        probes: fingerprint of the inputs of each label; all must be the same. Rows in another
+            order turn a similarity of .99 into chance without a sign.
+        memory_gib: memory for prepared representations and intermediate products.
+        progress: called with (stage, done, total).
+
+    Returns:
+        a matrix for each measure. The row and the column of a constant representation (the mean
+        of a collapsed VAE) are NaN, and a warning names it.
+
+    Raises:
+        InputError: if the numbers of inputs differ or are too few, inputs have different
+            fingerprints, a value is not finite, or a measure is unknown.
+    """
+    chosen = choose_all(measures, MEASURES)
+    if not representations:
+        raise InputError("there is no representation to compare.")
+    if memory_gib <= 0:
+        raise InputError(f"memory_gib must be positive, got {memory_gib}.")
+    _check_probes(representations, probes)
+    return _AllPairs(representations, chosen, memory_gib * 2**30, progress).run()
+
+
+class _AllPairs:
+    def __init__(
+        self,
+        representations: Mapping[str, Any],
+        chosen: list[Chosen],
+        memory: float,
+        progress: Progress | None,
+    ):
+        self._given = representations
+        self._chosen = chosen
+        self._memory = memory
+        self._progress = progress
+        self._labels = tuple(representations)
+        self._warnings: list[str] = []
+        m = len(self._labels)
+        self._values = {c.label: np.full((m, m), np.nan) for c in chosen}
+        self._nulls = {c.label: np.full((m, m), np.nan) for c in chosen if c.measure.null}
+        self._n: dict[str, int] = {}
+        self._read = 0
+
+    def run(self) -> SimilarityResult:
+        blocks: list[list[int]] = []
+        last: list[Representation] = []
+        for indices, prepared in self._first_reading():
+            self._fill(indices, indices, Products(prepared, prepared, self._memory / 4, self._tell))
+            blocks.append(indices)
+            last = prepared
+        for number, rows in enumerate(blocks[:-1]):
+            left = [self._prepared(i) for i in rows]
+            for other, columns in enumerate(blocks[number + 1 :], start=number + 1):
+                newest = other == len(blocks) - 1
+                right = last if newest else [self._prepared(j) for j in columns]
+                self._fill(rows, columns, Products(left, right, self._memory / 4, self._tell))
+                if not all(c.measure.symmetric for c in self._chosen):
+                    self._fill(columns, rows, Products(right, left, self._memory / 4, self._tell))
+        self._warn_undefined([i for block in blocks for i in block])
+        n = next(iter(self._n.values()))
+        return SimilarityResult(self._labels, n, self._values, self._nulls, tuple(self._warnings))
+
+    def _first_reading(self) -> Iterator[tuple[list[int], list[Representation]]]:
+        """Yield the representations in blocks of a quarter of the memory: two are held at once."""
+        indices: list[int] = []
+        prepared: list[Representation] = []
+        held = 0
+        for i, label in enumerate(self._labels):
+            try:
+                one = self._prepared(i)
+            except ConstantError as error:
+                self._warnings.append(f"{error} Its values are NaN.")
+                self._n[repr(label)] = error.n
+                continue
+            finally:
+                self._tell("representations", i + 1, len(self._labels))
+            self._n[repr(label)] = one.n
+            _check_inputs(self._chosen, self._n)
+            if prepared and held + one.nbytes > self._memory / 4:
+                yield indices, prepared
+                indices, prepared, held = [], [], 0
+            indices.append(i)
+            prepared.append(one)
+            held += one.nbytes
+        _check_inputs(self._chosen, self._n)
+        if prepared:
+            yield indices, prepared
+
+    def _prepared(self, index: int) -> Representation:
+        label = self._labels[index]
+        return prepare(self._given[label], repr(label), **_needs(self._chosen))
+
+    def _fill(self, rows: list[int], columns: list[int], products: Products) -> None:
+        for chosen in self._chosen:
+            null = chosen.null(products)
+            self._put(self._values[chosen.label], rows, columns, chosen.values(products), chosen)
+            if null is not None:
+                self._put(self._nulls[chosen.label], rows, columns, null, chosen)
+
+    def _put(
+        self, out: Array, rows: list[int], columns: list[int], values: Array, chosen: Chosen
+    ) -> None:
+        out[np.ix_(rows, columns)] = values
+        if chosen.measure.symmetric and rows is not columns:
+            out[np.ix_(columns, rows)] = values.T
+
+    def _warn_undefined(self, indices: list[int]) -> None:
+        for chosen in self._chosen:
+            own = self._values[chosen.label].diagonal()
+            for i in indices:
+                if np.isnan(own[i]):
+                    self._warnings.append(
+                        f"{chosen.label} of {self._labels[i]!r} is NaN: "
+                        f"{chosen.measure.undefined_when}."
+                    )
+
+    def _tell(self, stage: str, done: int, total: int) -> None:
+        if self._progress:
+            self._progress(stage, done, total)
+
+
+def progress_bars() -> Callable[[str, int, int], None]:
+    """Return a `progress` callback that draws one bar for each stage on stderr."""
+    from tqdm import tqdm
+
+    bars: dict[str, tqdm] = {}
+
+    def show(stage: str, done: int, total: int) -> None:
+        bar = bars.get(stage)
+        if bar is None or bar.total != total or done < bar.n:
+            bar = bars[stage] = tqdm(total=total, desc=stage, leave=False)
+        bar.update(done - bar.n)
+        if done == total:
+            bar.close()
+            del bars[stage]
+
+    return show
+
+
+def _needs(chosen: list[Chosen]) -> dict[str, bool]:
+    return {need: any(need in c.measure.uses for c in chosen) for need in ("coordinates", "gram")}
+
+
+def _check_inputs(chosen: list[Chosen], sizes: Mapping[str, int]) -> None:
+    (first, n), *_ = sizes.items()
+    for label, other in sizes.items():
+        if other != n:
+            raise InputError(
+                f"expected one number of inputs, but {first} has {n} rows and {label} has {other}; "
+                "compare activations on the same probe set."
+            )
+    for one in chosen:
+        if n < one.measure.min_inputs:
+            raise InputError(
+                f"{one.label} needs at least {one.measure.min_inputs} inputs, got {n}."
+            )
+
+
+def _check_probes(representations: Mapping[str, Any], probes: Mapping[str, str] | None) -> None:
+    if probes is None:
+        return
+    labels = list(representations)
+    if missing := [label for label in labels if label not in probes]:
+        raise InputError(f"no fingerprint of the inputs of {missing[0]!r} was given.")
+    for label in labels[1:]:
+        if probes[label] != probes[labels[0]]:
+            raise InputError(
+                f"{labels[0]!r} and {label!r} were made from different inputs "
+                f"({probes[labels[0]][:8]} and {probes[label][:8]}); use one probe set."
+            )

@@ -1,0 +1,136 @@
+"""What a similarity measure promises, and how its name is written with parameters."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from replearn.analysis.similarity.products import Products
+from replearn.analysis.similarity.representation import Array
+from replearn.errors import InputError
+from replearn.registry import check_parameters, lookup, parameters
+
+TRANSFORMATIONS = frozenset({"translation", "rotation", "scaling", "permutation", "linear"})
+"""What may be done to the features of one side: shift, rotate or reflect, multiply by one positive
+number, reorder columns, multiply by any invertible matrix."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A similarity measure or distance of two representations; the tests check every promise.
+
+    Attributes:
+        name: its key in MEASURES.
+        matrix: `(Products, **params) -> (I, J)`, the values of all pairs; NaN where undefined.
+        identical: value of a representation with itself.
+        higher_is_closer: whether larger values mean more alike.
+        range: smallest and largest value.
+        symmetric: whether the order of the two does not matter.
+        is_metric: whether it satisfies the triangle inequality.
+        invariant_to: members of TRANSFORMATIONS that never change it.
+        source: paper and equation.
+        min_inputs: least number N of inputs.
+        uses: "gram" (inner products of Gram matrices), "coordinates", or both.
+        null: `(Products, **params) -> (I, J)`, its mean over all re-pairings of the inputs.
+        undefined_when: besides constant representations, where its value is NaN; in words.
+        input_kind: what it compares; `activations` are (N, D) arrays.
+        groups: names under which it is also asked for.
+    """
+
+    name: str
+    matrix: Callable[..., Array]
+    identical: float
+    higher_is_closer: bool
+    range: tuple[float, float]
+    symmetric: bool
+    is_metric: bool
+    invariant_to: frozenset[str]
+    source: str
+    min_inputs: int = 2
+    uses: frozenset[str] = frozenset({"gram"})
+    null: Callable[..., Array] | None = None
+    undefined_when: str = ""
+    input_kind: str = "activations"
+    groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A measure with its parameters, as in `jaccard:k=10`."""
+
+    measure: Measure
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Return the name with the parameters that were given, in the order of the names."""
+        given = ",".join(f"{name}={value}" for name, value in sorted(self.params.items()))
+        return f"{self.measure.name}:{given}" if given else self.measure.name
+
+    def values(self, products: Products) -> Array:
+        """Return the values (I, J) of all pairs of `products`."""
+        return self.measure.matrix(products, **self.params)
+
+    def null(self, products: Products) -> Array | None:
+        """Return the means (I, J) over re-pairings, or None where no closed form is known."""
+        return self.measure.null(products, **self.params) if self.measure.null else None
+
+
+def choose(spec: str | Mapping[str, Any], measures: Mapping[str, Measure]) -> Chosen:
+    """Return the measure that `spec` names: "jaccard", "jaccard:k=10" or {name: jaccard, k: 10}.
+
+    Raises:
+        InputError: if the name is unknown or a parameter does not belong to it.
+    """
+    if isinstance(spec, str):
+        name, _, rest = spec.partition(":")
+        params = dict(_parameter(part, spec) for part in rest.split(",") if part)
+    else:
+        params = dict(spec)
+        name = params.pop("name", None)
+        if name is None:
+            raise InputError(f"a measure given as a mapping needs a 'name', got {dict(spec)}.")
+    measure = lookup(measures, name, "measure")
+    own = list(parameters(measure.matrix))[1:]
+    if "products" in params or (params and not own):
+        raise InputError(f"measure {name!r} takes no parameters, got {', '.join(params)}.")
+    check_parameters(measure.matrix, {"products": None, **params}, f"measure {name!r}")
+    return Chosen(measure, params)
+
+
+def choose_all(
+    specs: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]],
+    measures: Mapping[str, Measure],
+) -> list[Chosen]:
+    """Return the measures that `specs` name, each once; a group's name stands for its members.
+
+    Raises:
+        InputError: as `choose`, or if nothing is named.
+    """
+    if isinstance(specs, str) or (isinstance(specs, Mapping) and "name" in specs):
+        listed: list[Any] = [specs]
+    else:
+        listed = list(specs)
+    groups = {group for measure in measures.values() for group in measure.groups}
+    chosen: dict[str, Chosen] = {}
+    for spec in listed:
+        if isinstance(spec, str) and spec in groups:
+            found = [Chosen(m) for m in measures.values() if spec in m.groups]
+        else:
+            found = [choose(spec, measures)]
+        chosen.update({one.label: one for one in found})
+    if not chosen:
+        raise InputError(f"name at least one measure; choose from {', '.join(sorted(measures))}.")
+    return list(chosen.values())
+
+
+def _parameter(part: str, spec: str) -> tuple[str, Any]:
+    name, equals, text = part.partition("=")
+    if not equals:
+        raise InputError(f"expected name=value after the colon of {spec!r}, got {part!r}.")
+    for convert in (int, float):
+        try:
+            return name.strip(), convert(text)
+        except ValueError:
+            continue
+    named = {"true": True, "false": False}
+    return name.strip(), named.get(text.strip().lower(), text.strip())

@@ -1,0 +1,167 @@
+"""The matrix products that the measures of all pairs are made of, computed in blocks."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replearn.analysis.similarity.representation import Array, Representation
+
+Progress = Callable[[str, int, int], None]
+"""Called with the name of a stage, how much of it is done, and how much there is."""
+
+
+class Products:
+    """Products of every representation of `rows` with every one of `columns`, made on first use.
+
+    Args:
+        rows: I prepared representations of the same N inputs.
+        columns: J of them; the same list as `rows` for one half of the work.
+        memory: bytes that a block of intermediate results may take.
+        progress: told of every finished part.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Representation],
+        columns: Sequence[Representation],
+        memory: float = 2**29,
+        progress: Progress | None = None,
+    ):
+        self.rows, self.columns = list(rows), list(columns)
+        self.n = self.rows[0].n
+        self.symmetric = rows is columns
+        self._memory = memory
+        self._progress = progress or (lambda stage, done, total: None)
+
+    @cached_property
+    def inner(self) -> Array:
+        """(I, J): <K_i, K_j> = ||X_i' X_j||^2 of centred features of Frobenius norm 1."""
+        if all(r.gram is None for r in self.rows + self.columns):
+            wide_rows = sum(_width(r) for r in self.rows)
+            wide_columns = sum(_width(r) for r in self.columns)
+            cross = 2.0 * self.n * wide_rows * wide_columns
+            pairs = len(self.rows) * len(self.columns)
+            building = wide_rows + (0 if self.symmetric else wide_columns)
+            tiles = float(self.n) ** 2 * (building + pairs)
+            if self.symmetric:
+                cross /= 2
+            if cross <= tiles:
+                return self._inner_by_features()
+        return self._inner_by_tiles()
+
+    @cached_property
+    def nuclear(self) -> Array:
+        """(I, J): the nuclear norm of X_i' X_j, of centred features of Frobenius norm 1."""
+        out = np.empty((len(self.rows), len(self.columns)))
+        pairs = list(self._pairs())
+        for done, (i, j) in enumerate(pairs, start=1):
+            cross = _coordinates(self.rows[i]).T @ _coordinates(self.columns[j])
+            out[i, j] = np.linalg.svd(cross, compute_uv=False).sum()
+            if self.symmetric:
+                out[j, i] = out[i, j]
+            self._progress("nuclear norms", done, len(pairs))
+        return out
+
+    @property
+    def row_products(self) -> Array:
+        """(I, J): the inner products of the diagonals of K_i and K_j."""
+        left = np.stack([r.row_norms for r in self.rows])
+        return left @ np.stack([r.row_norms for r in self.columns]).T
+
+    @property
+    def self_inner(self) -> tuple[Array, Array]:
+        """(I, 1) and (1, J): <K_i, K_i> and <K_j, K_j>."""
+        return _column(self.rows, "gram_norm") ** 2, _column(self.columns, "gram_norm").T ** 2
+
+    @property
+    def self_row_products(self) -> tuple[Array, Array]:
+        """(I, 1) and (1, J): the squared norms of the diagonals of K_i and K_j."""
+        left = np.array([[r.row_norms @ r.row_norms] for r in self.rows])
+        return left, np.array([[r.row_norms @ r.row_norms for r in self.columns]])
+
+    def _pairs(self) -> Iterator[tuple[int, int]]:
+        for i in range(len(self.rows)):
+            for j in range(i if self.symmetric else 0, len(self.columns)):
+                yield i, j
+
+    def _inner_by_features(self) -> Array:
+        """Sum squares over blocks of one cross product of all features: N (sum D)^2 operations."""
+        out = np.empty((len(self.rows), len(self.columns)))
+        # A product of two groups and the two groups themselves are held at once.
+        width = max(1, int(np.sqrt(self._memory / 16)))
+        width = max(1, min(width, int(self._memory / (32 * self.n))))
+        rows = _groups(self.rows, width)
+        columns = rows if self.symmetric else _groups(self.columns, width)
+        for number, group in enumerate(rows):
+            left, left_edges = _side_by_side([self.rows[i] for i in group])
+            for other in columns[number:] if self.symmetric else columns:
+                right, right_edges = _side_by_side([self.columns[j] for j in other])
+                cross = left.T @ right
+                cross *= cross
+                sums = np.add.reduceat(cross, right_edges, axis=1)
+                sums = np.add.reduceat(sums, left_edges, axis=0)
+                out[np.ix_(group, other)] = sums
+                if self.symmetric:
+                    out[np.ix_(other, group)] = sums.T
+            self._progress("inner products", group[-1] + 1, len(self.rows))
+        return out
+
+    def _inner_by_tiles(self) -> Array:
+        """Take vec(K_i)' vec(K_j) over row tiles of the upper triangles: N^2 operations a pair."""
+        out = np.zeros((len(self.rows), len(self.columns)))
+        held = len(self.rows) + (0 if self.symmetric else len(self.columns))
+        tile = int(np.clip(self._memory / (8.0 * held * self.n), 1, self.n))
+        for start in range(0, self.n, tile):
+            stop = min(start + tile, self.n)
+            left = _tiles(self.rows, start, stop)
+            right = left if self.symmetric else _tiles(self.columns, start, stop)
+            out += left @ right.T
+            self._progress("inner products", stop, self.n)
+        return out
+
+
+def _tiles(representations: Sequence[Representation], start: int, stop: int) -> Array:
+    n = representations[0].n
+    out = np.empty((len(representations), stop - start, n - start))
+    for k, representation in enumerate(representations):
+        out[k] = representation.gram_rows(start, stop)
+    # What lies right of the tile's square stands for itself and for its mirror image below.
+    out[:, :, stop - start :] *= np.sqrt(2.0)
+    return out.reshape(len(representations), -1)
+
+
+def _groups(representations: Sequence[Representation], width: int) -> list[list[int]]:
+    """Split the indices into runs of at most `width` features, at least one member each."""
+    groups: list[list[int]] = []
+    filled = 0
+    for i, representation in enumerate(representations):
+        if not groups or filled + _width(representation) > width:
+            groups.append([])
+            filled = 0
+        groups[-1].append(i)
+        filled += _width(representation)
+    return groups
+
+
+def _side_by_side(
+    representations: Sequence[Representation],
+) -> tuple[Array, NDArray[np.intp]]:
+    parts = [_coordinates(r) for r in representations]
+    edges = np.cumsum([0] + [part.shape[1] for part in parts[:-1]])
+    return np.concatenate(parts, axis=1), edges
+
+
+def _coordinates(representation: Representation) -> Array:
+    if representation.coordinates is None:
+        raise RuntimeError("the representation was prepared without coordinates")
+    return representation.coordinates
+
+
+def _width(representation: Representation) -> int:
+    return _coordinates(representation).shape[1]
+
+
+def _column(representations: Sequence[Representation], name: str) -> Array:
+    return np.array([[getattr(r, name)] for r in representations], dtype=np.float64)
