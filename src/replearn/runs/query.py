@@ -8,7 +8,7 @@ from pymongo.database import Database
 
 from replearn.errors import InputError, nearest
 from replearn.runs.completion import file_ids, find_gap, stored_curves, stored_files
-from replearn.runs.run import FIELDS, Run, plain, run_of
+from replearn.runs.run import FIELDS, Run, run_of, strip_jsonpickle
 from replearn.runs.where import (
     ABSENT,
     RESERVED,
@@ -179,7 +179,7 @@ def load_run(run_id: int, database: Database | None = None) -> Run:
         raise InputError(
             f"the database {database.name!r} has no run {run_id!r}; see `python -m runs list`"
         )
-    document["config"] = plain(document.get("config") or {})
+    document["config"] = strip_jsonpickle(document.get("config") or {})
     return run_of(document, stored_curves(database, [run_id])[run_id], database)
 
 
@@ -194,7 +194,7 @@ def _select(
 ) -> list[dict[str, Any]]:
     found = []
     for document in database.runs.find(to_filter(conditions), fields).sort("_id", 1):
-        document["config"] = plain(document.get("config") or {})
+        document["config"] = strip_jsonpickle(document.get("config") or {})
         if matches(conditions, document["config"]):
             found.append(document)
     return found
@@ -211,7 +211,9 @@ def _check_paths(
     ]
     if not unseen:
         return
-    configs = [plain(d.get("config") or {}) for d in database.runs.find({}, {"config": 1})]
+    configs = [
+        strip_jsonpickle(d.get("config") or {}) for d in database.runs.find({}, {"config": 1})
+    ]
     for path in unseen if configs else []:
         if all(look_up(config, path) is ABSENT for config in configs):
             known = {name for config in configs for name, _ in paths(config)}

@@ -42,6 +42,7 @@ class Run:
     completion: dict[str, Any] | None = field(repr=False)
     started: datetime | None = field(repr=False)
     stopped: datetime | None = field(repr=False)
+    heartbeat: datetime | None = field(repr=False)
     database: Database = field(repr=False)
 
     @property
@@ -161,6 +162,7 @@ FIELDS = {
     "completion": 1,
     "start_time": 1,
     "stop_time": 1,
+    "heartbeat": 1,
     "omniboard.tags": 1,
 }
 
@@ -176,8 +178,8 @@ def run_of(document: Mapping[str, Any], curves: Mapping[str, Curve], database: D
         experiment=(document.get("experiment") or {}).get("name", ""),
         status=document.get("status", ""),
         config=config,
-        result=plain(document.get("result")),
-        info=plain(document.get("info") or {}),
+        result=strip_jsonpickle(document.get("result")),
+        info=strip_jsonpickle(document.get("info") or {}),
         tags=_tags(config.get("tags"), (document.get("omniboard") or {}).get("tags")),
         identity=document.get("identity") or {},
         metrics={name: curve.last for name, curve in sorted(curves.items())},
@@ -185,11 +187,12 @@ def run_of(document: Mapping[str, Any], curves: Mapping[str, Curve], database: D
         completion=document.get("completion"),
         started=document.get("start_time"),
         stopped=document.get("stop_time"),
+        heartbeat=document.get("heartbeat"),
         database=database,
     )
 
 
-def plain(value: Any) -> Any:
+def strip_jsonpickle(value: Any) -> Any:
     """Return a stored value as plain data.
 
     Sacred flattens Python objects with jsonpickle. Tuples and sets become lists and numpy
@@ -197,12 +200,12 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, dict):
         if len(value) == 1 and ("py/tuple" in value or "py/set" in value):
-            return plain(next(iter(value.values())))
+            return strip_jsonpickle(next(iter(value.values())))
         if value.keys() == {"py/object", "value"} and isinstance(value["value"], int | float):
             return value["value"]
-        return {key: plain(item) for key, item in value.items()}
+        return {key: strip_jsonpickle(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [plain(item) for item in value]
+        return [strip_jsonpickle(item) for item in value]
     return value
 
 
