@@ -72,7 +72,7 @@ def load(source: str = "auto", download: bool = False) -> ImageDataset:
         if path is None and source == "real":
             raise missing("dsprites", DSPRITES.files, "use the redrawn images with source='twin'")
     if path is not None:
-        return _dataset(f"dsprites-{file_digest(path)[:12]}.npy", _published(path), path)
+        return _dataset(f"dsprites-{file_digest(path)[:12]}.npy", published_blocks(path), path)
     return _dataset(DSPRITES.kept, sprites.all_sprites(), None)
 
 
@@ -96,8 +96,12 @@ def _dataset(kept: str, blocks: Iterator[NDArray[np.uint8]], path: Path | None) 
     )
 
 
-def _published(path: Path) -> Iterator[NDArray[np.uint8]]:
-    """Yield the published images (0 and 1) as blocks of packed bits (1024, 512)."""
+def published_blocks(path: Path) -> Iterator[NDArray[np.uint8]]:
+    """Yield the images (0 and 1) of a published file as blocks of packed bits (<= 1024, 512).
+
+    Raises:
+        InputError: if the file cannot be read.
+    """
     blocks = _hdf5_blocks(path) if path.suffix == ".hdf5" else _npz_blocks(path)
     for block in blocks:
         yield np.packbits(block.reshape(len(block), -1), axis=1)

@@ -1,0 +1,128 @@
+"""Published files: found in their places, told from damaged and foreign ones, or missing."""
+
+import gzip
+import hashlib
+import json
+import os
+import subprocess
+
+import pytest
+
+from replearn.dataset.files import DataFile, file_digest, missing
+from replearn.errors import InputError
+
+CONTENT = b"published" * 1000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+PACKED = DataFile(
+    "thing.gz",
+    ("https://example.org/thing.gz",),
+    sha256="0" * 64,
+    content_sha256=SHA256,
+    folders=("things", "Things/raw"),
+)
+
+
+@pytest.mark.parametrize("folder", ["", "things", "Things/raw"])
+@pytest.mark.parametrize("packed", [True, False])
+def test_file_is_known_by_its_content_in_each_place(home, folder, packed):
+    path = home / "data" / folder / ("thing.gz" if packed else "thing")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(CONTENT) if packed else CONTENT)
+    assert PACKED.find() == path
+
+
+def test_data_folder_comes_before_the_checkout(home, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    other.mkdir()
+    monkeypatch.setenv("REPLEARN_DATA", str(other))
+    (home / "data" / "thing").write_bytes(CONTENT)
+    assert PACKED.find() == home / "data" / "thing"
+    (other / "thing").write_bytes(CONTENT)
+    assert PACKED.find() == other / "thing"
+
+
+def test_absolute_folder_is_searched(home, tmp_path):
+    (tmp_path / "file").write_bytes(CONTENT)
+    assert DataFile("file", sha256=SHA256, folders=(str(tmp_path),)).find() == tmp_path / "file"
+
+
+def test_genuine_file_is_found_behind_a_foreign_one(home):
+    (home / "data" / "things").mkdir()
+    (home / "data" / "things" / "thing").write_bytes(b"another data set's file of this name")
+    (home / "data" / "thing").write_bytes(CONTENT)
+    assert PACKED.find() == home / "data" / "thing"
+
+
+def test_absent_file_is_none(home):
+    assert PACKED.find() is None
+    assert PACKED.candidates() == []
+
+
+def test_foreign_file_is_one_sentence(home):
+    (home / "data" / "thing.gz").write_bytes(gzip.compress(b"something else"))
+    with pytest.raises(
+        InputError,
+        match=r"thing.gz is damaged or not the published file \(its content_sha256 is "
+        r"[0-9a-f]{12}…\); delete it, or get the published file again",
+    ):
+        PACKED.find()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "garbled", "empty"])
+def test_damaged_archive_is_one_sentence(home, damage):
+    content = bytearray(gzip.compress(CONTENT, mtime=0))
+    if damage == "garbled":
+        content[12:20] = b"\xff" * 8
+    content = {"truncated": content[:-20], "garbled": content, "empty": b""}[damage]
+    (home / "data" / "thing.gz").write_bytes(content)
+    with pytest.raises(InputError, match=r"thing.gz is damaged") as error:
+        PACKED.find()
+    assert "\n" not in str(error.value)
+
+
+def test_digests_equal_those_of_hashlib_and_git(home):
+    path = home / "data" / "thing.gz"
+    path.write_bytes(gzip.compress(CONTENT, mtime=0))
+    assert file_digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert file_digest(path, "content_sha256") == SHA256
+    git = subprocess.run(["git", "hash-object", path], capture_output=True, text=True, check=True)
+    assert file_digest(path, "git_sha1") == git.stdout.strip()
+    assert DataFile("thing.gz", git_sha1=git.stdout.strip()).find() == path
+
+
+def test_digest_is_kept_beside_the_file_until_it_changes(home):
+    path = home / "data" / "file"
+    path.write_bytes(CONTENT)
+    assert file_digest(path) == SHA256
+    note = home / "data" / "file.digest.json"
+    kept = json.loads(note.read_text())
+    assert kept["sha256"] == SHA256
+    note.write_text(json.dumps(kept | {"sha256": "kept"}))
+    assert file_digest(path) == "kept"  # nothing was hashed
+    path.write_bytes(CONTENT[::-1])  # same size
+    os.utime(path, ns=(0, kept["mtime_ns"] + 1))
+    assert file_digest(path) == hashlib.sha256(CONTENT[::-1]).hexdigest()
+    note.write_text("not json")
+    assert file_digest(path) == hashlib.sha256(CONTENT[::-1]).hexdigest()
+
+
+def test_read_only_folder_has_its_digests_kept_elsewhere(home, tmp_path, monkeypatch):
+    published = tmp_path / "published"
+    published.mkdir()
+    (published / "file").write_bytes(CONTENT)
+    published.chmod(0o555)
+    monkeypatch.setenv("REPLEARN_DATA", str(published))
+    assert file_digest(published / "file") == SHA256
+    assert [path.name for path in published.iterdir()] == ["file"]
+    (note,) = (home / "data" / "digests").iterdir()
+    assert json.loads(note.read_text())["sha256"] == SHA256
+
+
+def test_missing_file_is_one_sentence(home):
+    sentence = str(missing("thing", (PACKED,), "take stuff, which needs no file"))
+    data = home / "data"
+    assert sentence == (
+        f"thing needs thing.gz, which is in none of {data}/things, {data}/Things/raw, {data}; "
+        "get it with `python -m dataset get thing` (from https://example.org/thing.gz), or take "
+        "stuff, which needs no file"
+    )
