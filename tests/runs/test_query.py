@@ -1,13 +1,16 @@
 """find_runs against a real server: what is found, what is left out, and what is refused."""
 
+import subprocess
 import sys
 import warnings
 
 import numpy as np
 import pytest
+from sacred import Experiment
 
 from replearn.errors import InputError
 from replearn.runs import Run, Runs, find_runs
+from replearn.runs.observer import RunObserver
 from replearn.runs.query import LeftOutWarning, load_run
 
 # filterwarnings = error: a query that leaves runs out raises wherever a test does not expect it.
@@ -192,20 +195,31 @@ def test_an_empty_table_keeps_its_columns(database):
 
 
 @pytest.mark.filterwarnings("ignore:GridOut property 'contentType':DeprecationWarning")
-def test_incense_reads_the_same_runs(store_run):
+def test_incense_reads_the_same_runs(database, store_run, tmp_path):
+    """One run by Sacred and this project's observer, and an older one with the other seed."""
+    experiment = Experiment("unsupervised", save_git_info=False)
+    experiment.add_config(seed=1, model={"name": "vae"})
+    (tmp_path / "report.html").write_text("<p>hello</p>")
+
+    @experiment.main
+    def main(_run):
+        _run.log_scalar("val.loss", 3.0, 0)
+        _run.log_scalar("val.loss", 1.5, 10)
+        _run.add_artifact(str(tmp_path / "report.html"), "report.html")
+        return {"elbo": -1.5}
+
     store_run(vae(0))
-    store_run(
-        vae(1),
-        metrics={"val.loss": [3.0, 1.5]},
-        artifacts={"report.html": b"<p>hello</p>"},
-        result={"elbo": -1.5},
-    )
+    experiment.observers.append(RunObserver(database, spool_folder=tmp_path / "spool"))
+    experiment.run()
+
     experiments = find_runs({"seed": [1, 0]}).incense()
     assert [experiment.id for experiment in experiments] == [1, 2]
     series = experiments[1].metrics["val.loss"]
     assert list(series.index) == [0, 10] and list(series) == [3.0, 1.5]
     assert experiments[1].artifacts["report.html"].content == b"<p>hello</p>"
-    assert list(experiments.project(on=["config.seed"])["seed"]) == [0, 1]
+    table = experiments.project(on=["config.seed", "config.model.name"])
+    assert list(table["seed"]) == [0, 1]
+    assert find_runs({"seed": 1}).one().metrics == {"val.loss": 1.5}
 
 
 def test_incense_says_what_it_cannot_read_and_when_it_is_missing(database, store_run, monkeypatch):
@@ -228,3 +242,12 @@ def test_a_query_reads_no_captured_output_and_no_points(store_run, database):
     database.command("profile", 0)
     sent = [entry.get("responseLength", 0) for entry in database["system.profile"].find()]
     assert sent and sum(sent) < 20_000
+
+
+def test_a_query_alone_imports_nothing_heavy():
+    code = "import sys, replearn.runs.query as q; print([m for m in {} if m in sys.modules])"
+    heavy = ["torch", "pandas", "matplotlib", "sklearn", "incense", "sacred"]
+    done = subprocess.run(
+        [sys.executable, "-c", code.format(heavy)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -188,13 +188,15 @@ def test_queries_on_the_command_line_are_those_of_find_runs():
         (["import", "absent.zip"], "there is no file absent.zip"),
     ],
 )
-def test_bad_input_is_one_sentence(trained, python_runs, argv, sentence):
+def test_bad_input_is_one_sentence(store_run, python_runs, argv, sentence):
+    store_run({"seed": 0, "model": {"name": "vae"}})
     code, out, err = python_runs(*argv)
     assert code == 1 and out == ""
     assert err.count("\n") == 1 and "Traceback" not in err
     assert sentence in err
 
 
+@pytest.mark.slow
 def test_the_module_runs_from_the_scripts_folder(trained):
     done = subprocess.run(
         [sys.executable, "-m", "runs", "show", "1"],

@@ -44,10 +44,9 @@ def list_lines(
     for run, config in zip(runs, configs, strict=True):
         seconds = "" if run.seconds is None else f"{run.seconds:.0f}"
         values = [_shown(config.get(path, "")) for path in chosen]
-        result = _result(run.result)
         rows.append(
-            (str(run.id), run.experiment, _status(run, gaps), _time(run.started), seconds)
-            + (*values, result)
+            [str(run.id), run.experiment, _status(run, gaps), _time(run.started), seconds]
+            + [*values, _result(run.result)]
         )
     lines = _aligned(rows)
     if n_more:
@@ -180,7 +179,7 @@ def _section(title: str, rows: Sequence[tuple[str, ...]]) -> list[str]:
     return ["", title, *("  " + line for line in _aligned(rows))] if rows else []
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
