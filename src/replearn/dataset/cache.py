@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from replearn.errors import InputError
 from replearn.paths import root
 
+_READ_AHEAD = 1 << 30  # bytes; a larger file might push others out of memory
 _LOG = logging.getLogger(__name__)
 
 
@@ -80,6 +81,7 @@ def mapped(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         InputError: if the file is cut short or holds something else.
     """
     try:
+        _read_ahead(path)
         # "c": torch wants writable memory; nothing written to it ever reaches the file.
         array = np.load(path, mmap_mode="c", allow_pickle=False)
     except (ValueError, EOFError) as error:
@@ -90,6 +92,13 @@ def mapped(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
             "delete it and it is made again"
         )
     return array
+
+
+def _read_ahead(path: Path) -> None:
+    """Ask the system to read a file while we go on: fetched page by page, batches wait for it."""
+    if hasattr(os, "posix_fadvise") and path.stat().st_size < _READ_AHEAD:
+        with open(path, "rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
 
 
 @contextmanager
