@@ -106,7 +106,7 @@ def heatmap_panel(
         place = (p % line * step, -(p // line) * drop, len(columns) * cell, len(rows) * cell)
         one = inch_axes(figure, *place)
         one.pcolormesh(
-            np.ma.masked_invalid(array), norm=norm, cmap=colours, edgecolors="face", linewidth=0.05
+            np.ma.masked_invalid(array), norm=norm, cmap=colours, edgecolors="face", linewidth=0.4
         )
         one.invert_yaxis()
         _label(one, rows, columns, cell, row_title if p % line == 0 else "", column_title)
