@@ -21,9 +21,14 @@ def test_logits_are_the_encoder_head(encoder):
 
 def test_images_of_another_shape_are_refused():
     with pytest.raises(InputError, match=r"shape \(B, 1, 28, 28\), got \(4, 1, 32, 32\)"):
-        Predictor((1, 28, 28))(torch.zeros(4, 1, 32, 32))
+        Predictor((1, 28, 28), n_outputs=3)(torch.zeros(4, 1, 32, 32))
 
 
 def test_outputs_are_counted():
     with pytest.raises(InputError, match="n_outputs must be a positive integer, got 0"):
         build(MODELS, "predictor", image_shape=(1, 28, 28), n_outputs=0)
+
+
+def test_the_number_of_outputs_follows_from_the_data_and_has_no_default():
+    with pytest.raises(InputError, match="model 'predictor' needs 'n_outputs'"):
+        build(MODELS, "predictor", kind="model", image_shape=(1, 28, 28))

@@ -12,7 +12,7 @@ def count(model):
 
 @pytest.mark.parametrize("name", ENCODERS)
 @pytest.mark.parametrize(
-    "make", [lambda n: VAE((1, 32, 32), n, n), lambda n: Predictor((1, 32, 32), n)]
+    "make", [lambda n: VAE((1, 32, 32), n, n), lambda n: Predictor((1, 32, 32), n, n_outputs=7)]
 )
 def test_parameters_sum_to_those_of_the_model(name, make):
     model = make(name)

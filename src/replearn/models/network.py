@@ -43,7 +43,7 @@ def blocks(stack: nn.Sequential, name: str) -> list[str]:
     return [f"{name}.{k}" for k in range(len(stack) - 1)]
 
 
-def positive(name: str, value: int) -> int:
+def positive_integer(name: str, value: int) -> int:
     """Return `value` if it is a positive integer, else raise an InputError that names it."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InputError(f"{name} must be a positive integer, got {value!r}")

@@ -3,7 +3,7 @@
 from torch import Generator, Tensor
 
 from replearn.models.architectures import ENCODERS, ImageShape
-from replearn.models.network import Network, blocks, positive
+from replearn.models.network import Network, blocks, positive_integer
 from replearn.models.output import PredictorOutput
 from replearn.registry import lookup
 
@@ -24,9 +24,9 @@ class Predictor(Network):
         Montero et al. (2022), github.com/mmrl/lost-in-latent-space, experiments.supervised.
     """
 
-    def __init__(self, image_shape: ImageShape, encoder: str = "kim", n_outputs: int = 10) -> None:
+    def __init__(self, image_shape: ImageShape, encoder: str = "kim", *, n_outputs: int) -> None:
         super().__init__(image_shape)
-        self.n_outputs = positive("n_outputs", n_outputs)
+        self.n_outputs = positive_integer("n_outputs", n_outputs)
         self.encoder = lookup(ENCODERS, encoder, "encoder")(self.image_shape, n_outputs)
         self.heads = {"logits": f"encoder.{len(self.encoder) - 1}"}
 

@@ -4,8 +4,9 @@ import torch
 from torch import Generator, Tensor
 
 from replearn.models.architectures import DECODERS, ENCODERS, ImageShape
-from replearn.models.network import Network, blocks, positive
+from replearn.models.network import Network, blocks, positive_integer
 from replearn.models.output import VAEOutput
+from replearn.models.precision import full_precision
 from replearn.registry import lookup
 
 
@@ -34,7 +35,7 @@ class VAE(Network):
         latent_size: int = 10,
     ) -> None:
         super().__init__(image_shape)
-        self.latent_size = positive("latent_size", latent_size)
+        self.latent_size = positive_integer("latent_size", latent_size)
         self.encoder = lookup(ENCODERS, encoder, "encoder")(self.image_shape, 2 * latent_size)
         self.decoder = lookup(DECODERS, decoder, "decoder")(latent_size, self.image_shape)
         posterior, logits = len(self.encoder) - 1, len(self.decoder) - 1
@@ -76,8 +77,3 @@ def sample(mean: Tensor, logvar: Tensor, generator: Generator) -> Tensor:
     """Return one sample of N(mean, diag exp(logvar)), drawn on the generator's device."""
     eps = torch.randn(mean.shape, generator=generator, device=generator.device, dtype=mean.dtype)
     return mean + torch.exp(logvar / 2) * eps.to(mean.device)
-
-
-def full_precision(values: Tensor) -> Tensor:
-    """Return half-precision values as float32, others as they are."""
-    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values

@@ -5,8 +5,9 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
+from replearn.models.precision import full_precision
 from replearn.training.likelihoods import Likelihood
-from replearn.training.loss import Loss, full_precision, not_negative
+from replearn.training.loss import Loss, not_negative
 
 
 class LatentOutput(Protocol):

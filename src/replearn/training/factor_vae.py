@@ -7,8 +7,9 @@ from torch.nn.functional import cross_entropy
 
 from replearn.errors import InputError
 from replearn.models import initialise
+from replearn.models.precision import full_precision
 from replearn.training.elbo import LatentOutput, VAELoss
-from replearn.training.loss import full_precision, not_negative, positive
+from replearn.training.loss import not_negative, positive
 
 
 class Discriminator(nn.Sequential):

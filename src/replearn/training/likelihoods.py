@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from replearn.errors import InputError, nearest
-from replearn.training.loss import full_precision, positive
+from replearn.models.precision import full_precision
+from replearn.training.loss import positive
 
 LIKELIHOODS = ("bernoulli", "gaussian")
 

@@ -53,8 +53,3 @@ def positive(name: str, value: float) -> float:
     if not_negative(name, value) == 0:
         raise InputError(f"{name} must be greater than 0, got {value!r}")
     return float(value)
-
-
-def full_precision(values: Tensor) -> Tensor:
-    """Return half-precision values as float32, others as they are: sums need the digits."""
-    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values

@@ -8,7 +8,8 @@ from torch.nn.functional import cross_entropy
 
 from replearn.errors import InputError
 from replearn.models import PredictorOutput
-from replearn.training.loss import Loss, full_precision
+from replearn.models.precision import full_precision
+from replearn.training.loss import Loss
 
 
 class CrossEntropyLoss(Loss):
