@@ -50,6 +50,8 @@ _CHECKOUT = Path(__file__).resolve().parents[3]
 _PRELOAD = _CHECKOUT / "bin" / "omniboard-loopback.cjs"
 _SERVER = _CHECKOUT / "node_modules" / "omniboard" / "dist" / "start.js"
 
+_started: list[subprocess.Popen[bytes]] = []  # those of this process, which it must reap
+
 
 @dataclass(frozen=True)
 class OmniboardStatus:
@@ -173,7 +175,7 @@ def _launch(node: str, folder: Path, port: int, url: str) -> subprocess.Popen[by
     environment = os.environ | {"PORT": str(port), "MONGO_URI": url}
     environment.pop("OMNIBOARD_CONFIG", None)
     with open(folder / "omniboard.log", "wb") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [node, "-r", str(_PRELOAD), str(_SERVER)],
             cwd=folder,
             env=environment,
@@ -182,6 +184,8 @@ def _launch(node: str, folder: Path, port: int, url: str) -> subprocess.Popen[by
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    _started.append(process)
+    return process
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, folder: Path) -> bool:
@@ -215,9 +219,16 @@ def _stop(status: OmniboardStatus) -> bool:
         deadline = time.monotonic() + STOP_SECONDS
         while time.monotonic() < deadline:
             if not _is_ours(status.pid):
+                _reap(status.pid)
                 return True
             time.sleep(0.02)
     raise InputError(f"Omniboard (pid {status.pid}) does not stop")
+
+
+def _reap(pid: int) -> None:
+    for process in _started:
+        if process.pid == pid:
+            process.wait(STOP_SECONDS)
 
 
 def _is_ours(pid: int) -> bool:
