@@ -39,6 +39,9 @@ async function main() {
   await shoot('metrics');
 
   await openTab('Config');
+  const folded = page.locator('#config .node-ellipsis');
+  await folded.first().waitFor();
+  while (await folded.count()) await folded.first().click();
   seen.config = await page.locator('#config').innerText();
   await shoot('config');
 

@@ -105,7 +105,7 @@ def test_a_user_finds_a_run_and_sees_its_plot_config_output_picture_and_report(p
     curves = {name: [x, y] for name, x, y in seen["curves"]}
     steps = list(range(0, 200, 20))
     assert curves["train.loss"] == [steps, [500 / (1 + step) for step in steps]]
-    assert "latent_size" in seen["config"]
+    assert '"latent_size":10' in seen["config"] and '"beta":8' in seen["config"]
     assert "what the run said with beta 8.0" in seen["output"]
     assert seen["picture"] == [300, 200]
     assert seen["report"].strip() == "What the run has learned"
