@@ -14,7 +14,7 @@ from replearn.runs.commandline import run_commandline
 
 ex = Experiment("analysis.model", base_dir=root(), save_git_info=False)
 ex.add_config(
-    ANALYSIS,
+    **ANALYSIS,
     run=None,  # id of a finished run
     step=None,  # of its weights; None: the last
     n_images=5000,  # held-out images for scores and distributions

@@ -14,7 +14,7 @@ from replearn.runs.commandline import run_commandline
 
 ex = Experiment("analysis.summary", base_dir=root(), save_git_info=False)
 ex.add_config(
-    ANALYSIS,
+    **ANALYSIS,
     where={},  # which training runs
     columns=None,  # scores to show; None: all that are known
     caption="Scores on held-out images.",

@@ -25,7 +25,7 @@ ex = Experiment(
     base_dir=root(),
     save_git_info=False,
 )
-ex.add_config(TRAINING_RUN, target="labels")  # or "factors"
+ex.add_config({**TRAINING_RUN, "target": "labels"})  # or "factors"
 ex.add_named_config("fast", FAST)
 
 

@@ -4,15 +4,16 @@ from sacred import Ingredient
 
 from configs.models import MODEL_PRESETS
 from replearn.models import MODELS
-from replearn.runs.config import resolve, unset
+from replearn.runs.config import defaults, resolve, unset
 
 
 def model_ingredient(name: str) -> Ingredient:
     """Return a `model` ingredient whose default model is `name`."""
     model = Ingredient("model", save_git_info=False)
     model.add_config({**unset(MODELS), "name": name})
+    taken = defaults(MODELS[name])  # a predictor has no decoder
     for preset, values in MODEL_PRESETS.items():
-        model.add_named_config(preset, values)
+        model.add_named_config(preset, {key: v for key, v in values.items() if key in taken})
 
     @model.config_hook
     def fill_in(config, command_name, logger):

@@ -31,10 +31,9 @@ def training_ingredient(loss: str) -> Ingredient:
     def fill_in(config, command_name, logger):
         """Write the loss's and the optimiser's defaults into the configuration."""
         section = config["training"]
-        filled = {
+        return {
             "loss": resolve_params(section["loss"], LOSSES, "loss"),
             "optimizer": resolve_params(section["optimizer"], OPTIMIZERS, "optimizer"),
         }
-        return filled | ({"epochs": None} if section["steps"] is not None else {})
 
     return training

@@ -87,3 +87,10 @@ def test_groups_differ_in_seeds_alone(seed, size):
     changed = {**CONFIG, "model": {"size": size}}
     assert group_hash(reseeded) == group_hash(CONFIG) != group_hash(changed)
     assert config_hash(reseeded) != config_hash(CONFIG)
+
+
+def test_epochs_do_not_count_where_steps_are_given():
+    by_steps = {"training": {"steps": 5, "epochs": 66}}
+    assert config_hash(by_steps) == config_hash({"training": {"steps": 5, "epochs": 1}})
+    by_epochs = {"training": {"steps": None, "epochs": 66}}
+    assert config_hash(by_epochs) != config_hash({"training": {"steps": None, "epochs": 1}})

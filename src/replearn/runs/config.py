@@ -121,6 +121,11 @@ def check_type(path: str, default: Any, given: Any) -> None:
 def config_hash(config: Mapping[str, Any], without: frozenset[str] = VOLATILE) -> str:
     """Return the sha256 of a resolved config without volatile keys; 1 and 1.0 are one value."""
     kept = {key: value for key, value in config.items() if key not in without}
+    training = kept.get("training") or {}
+    if training.get("steps") is not None:  # then epochs have no effect
+        kept["training"] = {key: value for key, value in training.items() if key != "epochs"}
+    if isinstance(data := kept.get("dataset"), Mapping):
+        kept["dataset"] = {key: value for key, value in data.items() if key != "download"}
     return hashlib.sha256(canonical(kept).encode()).hexdigest()
 
 

@@ -1,0 +1,57 @@
+"""Compare the layers of finished runs, all pairs, beside the untrained networks.
+
+cd scripts
+python -m analysis.similarity with measures=cka_debiased where.experiment=unsupervised
+"""
+
+import sys
+
+from sacred import Experiment
+
+from configs.experiments import ANALYSIS
+from replearn.paths import root
+from replearn.runs.commandline import run_commandline
+
+ex = Experiment("analysis.similarity", base_dir=root(), save_git_info=False)
+ex.add_config(
+    **ANALYSIS,
+    where={},  # which runs
+    measures="cka_debiased,cka_linear,procrustes_angular",
+    layers="all",  # or names: a,b
+    steps="last",  # or all, or a list
+    baseline=True,  # compare the networks of step 0 as well
+    n_probe=1000,  # held-out images
+    pooling="flatten",  # of feature maps; or mean
+    latent="mean",  # what decoders get; or sample, with noise that all networks share
+)
+ex.add_named_config("fast", n_probe=64)
+
+
+@ex.main
+def compare(where, measures, layers, steps, baseline, n_probe, pooling, latent, _config, _run):
+    """Return the mean similarity of the same layer in different runs, trained and untrained."""
+    from replearn.analysis.similarity import progress_bars
+    from replearn.runs.comparison import choose_steps, common_layers, common_probe, compare_layers
+    from replearn.runs.layer_maps import draw_layer_maps
+    from replearn.runs.query import find_runs
+    from replearn.runs.results import results_of
+
+    runs = find_runs(where).require()
+    names, probe = common_layers(runs, layers), common_probe(runs, n_probe)
+    trained = choose_steps(runs, steps)
+    untrained = [s for s in choose_steps(runs, [0]) if baseline and s not in trained]
+    count = len(names) * len(trained + untrained)
+    print(f"{len(runs)} runs, {count} representations, {count * (count + 1) // 2} pairs")
+    with results_of(_run, "Similarity of layers", runs, probe=f"{n_probe} images") as results:
+        progress = progress_bars() if _config["progress"] else None
+        found = compare_layers(
+            trained + untrained, names, probe, measures, progress, pooling=pooling, latent=latent
+        )
+        for warning in found.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        results.arrays("similarity", **found.arrays())
+        return draw_layer_maps(results, found, trained, untrained, names)
+
+
+if __name__ == "__main__":
+    sys.exit(run_commandline(ex))

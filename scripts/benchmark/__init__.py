@@ -1,0 +1,1 @@
+"""Measurements for docs/benchmarks.md: functions that return the rows of a table."""

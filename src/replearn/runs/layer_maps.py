@@ -1,0 +1,64 @@
+"""Heat maps of a comparison: layer by layer between runs, trained, untrained, and the excess."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replearn.analysis.figures import heatmap_panel, similarity_heatmap
+from replearn.analysis.similarity import MEASURES, SimilarityResult
+from replearn.runs.comparison import Source, between_runs
+from replearn.runs.results import Results
+
+
+def draw_layer_maps(
+    results: Results,
+    found: SimilarityResult,
+    trained: Sequence[Source],
+    untrained: Sequence[Source],
+    layers: Sequence[str],
+) -> dict[str, float | int]:
+    """Draw the layer-by-layer means of each measure, and return those of equal layers.
+
+    The trained networks are shown after their last step. What training adds is the difference to
+    the same mean over the networks of step 0: a random network shares much with another.
+    """
+    last = list({source.run.id: source for source in trained}.values())
+    numbers: dict[str, float | int] = {"runs": len(last), "representations": len(found.labels)}
+    for label in found.values:
+        measure = MEASURES[label.partition(":")[0]]
+        limits = (max(measure.range[0], 0.0), measure.range[1])
+        name = label.replace(":", "-").replace("=", "-").replace(",", "-").lower()
+        maps = {"after training": between_runs(found, label, last, layers)}
+        if untrained:
+            maps["untrained (step 0)"] = between_runs(found, label, untrained, layers)
+        figure = heatmap_panel(
+            list(maps.values()), list(maps), layers, measure=label, limits=limits,
+            row_title="layer", column_title="layer of another run" if len(last) > 1 else "layer",
+        )  # fmt: skip
+        results.figure(f"{name}_layers", figure, f"{label}: mean over pairs of runs")
+        numbers |= _equal_layers(label, maps)
+        if untrained:
+            _draw_excess(results, name, label, maps, layers)
+    return numbers
+
+
+def _draw_excess(
+    results: Results, name: str, label: str, maps: dict[str, NDArray], layers: Sequence[str]
+) -> None:
+    trained, untrained = maps.values()
+    excess = trained - untrained
+    largest = float(np.nanmax(np.abs(excess))) or 1.0
+    figure = similarity_heatmap(
+        excess, layers, measure=f"{label}, trained minus untrained", limits=(-largest, largest),
+        row_title="layer", column_title="layer of another run",
+    )  # fmt: skip
+    results.figure(f"{name}_excess", figure, f"{label}: what training adds")
+
+
+def _equal_layers(label: str, maps: dict[str, NDArray]) -> dict[str, float]:
+    names = (f"{label}_same_layer", f"{label}_same_layer_untrained")
+    return {
+        name: float(np.nanmean(np.diag(matrix)))
+        for name, matrix in zip(names, maps.values(), strict=False)
+    }

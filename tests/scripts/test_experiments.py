@@ -1,0 +1,230 @@
+"""Experiments end to end: on a real database, from the command line."""
+
+import numpy as np
+import pytest
+from safetensors.torch import load
+
+from experiments import supervised, unsupervised
+from replearn.runs.commandline import run_commandline
+from replearn.runs.query import find_runs, load_run
+from replearn.training.checkpoints import weights_name
+
+SMALL = ["dataset.digits", "dataset.size=32", "model.burgess", "fast", "progress=False"]
+
+
+@pytest.fixture
+def command(database, tmp_path, monkeypatch):
+    """Run an experiment as from the command line; returns (exit code, newest run)."""
+    monkeypatch.setenv("REPLEARN_HOME", str(tmp_path))
+
+    def run(experiment, *updates):
+        code = run_commandline(experiment.ex, ["X", "with", *SMALL, *updates])
+        newest = database.runs.find_one({}, {"_id": 1}, sort=[("_id", -1)])
+        return code, None if newest is None else load_run(newest["_id"], database)
+
+    return run
+
+
+@pytest.mark.slow
+def test_loss_is_the_sum_of_its_terms_as_configured(command):
+    code, run = command(unsupervised, "training.factor", "training.loss.params.beta=10")
+    result = run.result
+    expected = result["reconstruction"] + 10 * result["kl"] + 100 * result["total_correlation"]
+    assert code == 0
+    assert result["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_metrics_and_weights_stand_at_the_steps_they_should(command):
+    _, run = command(unsupervised, "training.beta", "training.log_every=5")
+    steps, values = run.metric("train.loss")
+    assert steps.tolist() == [5, 10, 15, 20]
+    assert np.isfinite(values).all()
+    assert run.metric("val.loss")[0].tolist() == [10, 20]
+    assert run.checkpoints == [0, 1, 2, 5, 10, 20]
+    assert run.result["loss"] == run.metric("val.loss")[1][-1]
+
+
+@pytest.mark.slow
+def test_same_seed_same_run_and_other_seed_other_run_of_the_group(command, database):
+    runs = [command(unsupervised, f"seed={seed}")[1] for seed in (1, 1, 2)]
+    first, again, other = runs
+    assert again.result == first.result
+    assert other.result["loss"] != first.result["loss"]
+    hashes = [run.identity["config_hash"] for run in runs]
+    assert hashes[0] == hashes[1] != hashes[2]
+    assert len({run.identity["group_hash"] for run in runs}) == 1
+    assert find_runs({"seed": 1}, database).ids == [first.id, again.id]
+
+
+@pytest.mark.slow
+def test_weights_and_order_have_seeds_of_their_own(command):
+    _, first = command(unsupervised, "seed=1", "init_seed=7")
+    _, second = command(unsupervised, "seed=2", "init_seed=7")
+    start, end = weights_name(0), weights_name(20)
+    assert first.read(start) == second.read(start)
+    assert first.read(end) != second.read(end)
+
+
+@pytest.mark.slow
+def test_resumed_run_is_bit_for_bit_the_uninterrupted_one(command, interrupted):
+    _, whole = command(unsupervised, "training.factor", "training.steps=24", "resume_every=1000")
+    half = interrupted(24, after=11)
+    assert half.status == "INTERRUPTED"
+    code, resumed = command_without_presets(half.id)
+    assert code == 0
+    assert resumed.info["resumed_from"] == half.id
+    assert resumed.checkpoints == whole.checkpoints == [0, 1, 2, 5, 10, 20, 24]
+    ours, theirs = (load(run.read(weights_name(24))) for run in (resumed, whole))
+    assert all(bool((ours[name] == theirs[name]).all()) for name in theirs)
+    for name in ("train.loss", "train.total_correlation", "val.loss", "lr"):
+        ours, theirs = resumed.metric(name), whole.metric(name)
+        assert (ours[0].tolist(), ours[1].tolist()) == (theirs[0].tolist(), theirs[1].tolist())
+    assert resumed.identity["config_hash"] == whole.identity["config_hash"]
+
+
+def command_without_presets(run_id):
+    code = run_commandline(unsupervised.ex, ["X", "with", f"resume={run_id}"])
+    return code, find_runs({"resume": run_id}).one()
+
+
+@pytest.fixture
+def interrupted(command, database, monkeypatch):
+    """Train a FactorVAE that gets a SIGTERM after a given step; returns the run."""
+    import os
+    import signal
+
+    from replearn.runs import history
+
+    def train(steps, after):
+        log = history.History.log
+
+        def log_then_signal(self, name, value, step):
+            log(self, name, value, step)
+            if step >= after:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(history.History, "log", log_then_signal)
+            code, run = command(unsupervised, "training.factor", f"training.steps={steps}")
+        assert code == 128 + signal.SIGTERM
+        return run
+
+    return train
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "updates, sentence",
+    [
+        (["seed=3"], "'seed' cannot be set"),
+        (["training.steps=5"], "only a longer length can be asked for"),
+        (["training.beta"], "'training.beta' cannot be set"),
+    ],
+)
+def test_resume_takes_its_configuration_from_the_ancestor(interrupted, capsys, updates, sentence):
+    half = interrupted(24, after=5)
+    code = run_commandline(unsupervised.ex, ["X", "with", f"resume={half.id}", *updates])
+    assert code == 1
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_finished_run_is_not_resumed(command, capsys):
+    _, run = command(unsupervised)
+    assert run_commandline(unsupervised.ex, ["X", "with", f"resume={run.id}"]) == 1
+    assert f"run {run.id} is finished; there is nothing to resume" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_diverged_training_fails_and_keeps_what_was_measured(command, capsys):
+    code, run = command(unsupervised, "training.optimizer.params.lr=1e12", "training.log_every=1")
+    assert (code, run.status) == (1, "FAILED")
+    assert "training has diverged; lower the learning rate" in capsys.readouterr().err
+    assert len(run.metric("train.loss")[0]) >= 1
+
+
+@pytest.mark.slow
+def test_finished_configuration_is_skipped_when_asked(command, database, capsys):
+    command(unsupervised, "seed=5")
+    code, run = command(unsupervised, "seed=5", "skip_finished=True")
+    assert code == 0
+    assert find_runs({"seed": 5}, database).ids == [run.id]
+    assert f"skipped: run {run.id} is finished" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_supervised_learns_to_read_digits(command):
+    # 10 classes: chance is 0.1.
+    _, run = command(supervised, "training.classification", "training.steps=60")
+    assert run.result["accuracy"] > 0.6
+
+
+@pytest.mark.slow
+def test_regression_beats_the_mean_of_the_factors(command, database):
+    # Indices 0..63 over their range 63 are uniform: their variance is about 1/12.
+    code = run_commandline(
+        supervised.ex,
+        ["X", "with", "dataset.circles", "model.burgess", "training.regression", "target=factors",
+         "fast", "training.steps=60", "progress=False"],
+    )  # fmt: skip
+    assert code == 0
+    assert find_runs({"target": "factors"}, database).one().result["mse"] < 0.5 / 12
+
+
+REFUSED = {
+    "seeed=1": "unknown config key 'seeed'; did you mean 'seed'",
+    "model.kin": "unknown preset 'model.kin'; did you mean 'model.kim'",
+    "model.name=vea": "unknown model 'vea'; did you mean 'vae'?",
+    "model.encoder=kin": "unknown encoder 'kin'; did you mean 'kim'?",
+    "training.loss.name=beta-vae": "unknown loss 'beta-vae'; did you mean 'beta_vae'",
+    "training.loss.params.bta=10": "takes no parameter 'bta'; did you mean 'beta'?",
+    "dataset.name=dsprits": "unknown data set 'dsprits'; did you mean 'dsprites'",
+    "model.latent_size=ten": "model.latent_size must be a whole number, got 'ten'",
+    "training.loss.params.beta=-1": "beta must be a number of at least 0, got -1",
+    "training.precision=fp64": "precision must be one of fp32, bf16, got 'fp64'",
+    "device=tpu": "device must be auto, cpu or cuda, got 'tpu'",
+    "dataset.size=8": "burgess",
+    "training.batch_size=5000": "batch_size=5000 is larger than the",
+}
+
+
+@pytest.mark.parametrize("update", REFUSED)
+def test_bad_input_is_one_sentence_and_leaves_no_result(command, database, capsys, update):
+    code, _ = command(unsupervised, "training.beta", update)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert code == 1
+    assert len(lines) == 1 and REFUSED[update] in lines[0]
+    assert not find_runs({"status": "COMPLETED"}, database)
+
+
+BEFORE_A_RUN = [
+    "seeed=1",
+    "model.kin",
+    "model.name=vea",
+    "training.loss.params.bta=10",
+    "dataset.name=dsprits",
+]
+
+
+@pytest.mark.parametrize("update", BEFORE_A_RUN)
+def test_keys_are_checked_before_a_run_document_exists(command, database, update):
+    command(unsupervised, update)
+    assert database.runs.count_documents({}) == 0
+
+
+@pytest.mark.parametrize("option", ["-m=db", "-i=x", "-q", "-F=folder", "-C=fd"])
+def test_options_that_break_runs_are_refused(capsys, option):
+    flag = option.split("=")
+    assert run_commandline(unsupervised.ex, ["X", *flag, "with", "fast"]) == 1
+    assert f"the option {flag[0]} is not supported" in capsys.readouterr().err
+
+
+def test_the_published_command_line_is_understood(capsys):
+    # Montero et al. (2022), README: to the letter, but for what is done with it.
+    published = "dataset.dsprites model.kim training.factor model.latent_size=50"
+    updates = [*published.split(), "training.loss.params.beta=10"]
+    assert run_commandline(unsupervised.ex, ["X", "print_config", "with", *updates]) == 0
+    shown = capsys.readouterr().out
+    for line in ("latent_size = 50", "beta = 10", "gamma = 100.0", "name = 'factor_vae'"):
+        assert line in shown
