@@ -31,16 +31,7 @@ def list_lines(
     """
     configs = [dict(paths(run.config)) for run in runs]
     chosen, n_more = _choose_paths(configs, columns)
-    head: tuple[str, ...] = (
-        "id",
-        "experiment",
-        "status",
-        "started (UTC)",
-        "seconds",
-        *chosen,
-        "result",
-    )
-    rows = [head]
+    rows = [["id", "experiment", "status", "started (UTC)", "seconds", *chosen, "result"]]
     for run, config in zip(runs, configs, strict=True):
         seconds = "" if run.seconds is None else f"{run.seconds:.0f}"
         values = [_shown(config.get(path, "")) for path in chosen]
