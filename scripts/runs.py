@@ -44,6 +44,9 @@ def _list(args: argparse.Namespace) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LeftOutWarning)  # the table marks them
         gaps = find_runs(where, database).left_out
+    if args.ids:
+        print(*(run_id for run_id in runs.ids if run_id not in gaps), sep="\n")
+        return
     if not runs:
         print(f"no run in the database {database.name!r} matches")
         return
@@ -199,6 +202,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
     made = {name: commands.add_parser(name, help=text) for name, (_, text) in COMMANDS.items()}
     made["list"].add_argument("where", nargs="*", help="key=value: config paths, experiment, tags")
+    made["list"].add_argument("--ids", action="store_true", help="print ids only, for scripts")
     made["list"].add_argument("--columns", help="config paths to show, PATH,PATH")
     made["show"].add_argument("id", type=int)
     made["trace"].add_argument("target", metavar="ID|FILE")

@@ -1,5 +1,6 @@
 """The database of runs: server, observer, command line, queries."""
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,9 @@ if TYPE_CHECKING:
     from replearn.runs.run import Run
 
 __all__ = ["Run", "Runs", "find_runs", "open_database"]
+
+# Sacred 0.8.7 needs it, and nobody who reads the message can do anything about it.
+warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
 
 _HOMES = {"Run": "run", "Runs": "query", "find_runs": "query", "open_database": "database"}
 

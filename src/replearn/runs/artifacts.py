@@ -34,13 +34,15 @@ class Waiting:
 class ArtifactStore:
     """The artifacts of one run, by name. Adding a name again replaces the file.
 
-    `folder` gives the folder for copies, made when the first one is needed.
+    `folder` gives the folder for copies, made when the first one is needed; `check` raises if the
+    server is not the one to store in.
     """
 
     def __init__(self, fs: GridFS, folder: Callable[[], Path], prefix: str = ""):
         self.fs = fs
         self.folder = folder
         self.prefix = prefix
+        self.check: Callable[[], None] = lambda: None
         self.stored: dict[str, ObjectId] = {}
         self.record: dict[str, dict[str, Any]] = {}
         self.waiting: dict[str, Waiting] = {}
@@ -137,6 +139,7 @@ class ArtifactStore:
         return store
 
     def _put(self, entry: Waiting, path: Path) -> None:
+        self.check()  # also: GridFS would wait twice for a server that is away
         with open(path, "rb") as file:
             file_id = self.fs.put(
                 file,

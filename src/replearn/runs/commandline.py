@@ -6,6 +6,7 @@ failed, 3 finished but spooled because the database was away, 124 out of time, 1
 
 import errno
 import hashlib
+import logging
 import sys
 import traceback
 from collections.abc import Sequence
@@ -50,6 +51,7 @@ def _run(experiment: Experiment, argv: list[str]) -> int:
         return 0
     collect_sources(experiment)
     install_capture()
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # Sacred shows INFO of everyone
     run = make_run(experiment, command, updates, presets, options)
     if run.unobserved or options.get("--unobserved"):
         return _execute(run, None)

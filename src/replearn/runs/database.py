@@ -3,6 +3,7 @@
 import os
 import re
 
+from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, MongoClient, WriteConcern
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
@@ -71,6 +72,18 @@ def ensure_indexes(database: Database) -> None:
         database.metrics.create_index(metrics, name="run_id_1_name_1_shared")
     database.runs.create_index([("status", ASCENDING), ("identity.config_hash", ASCENDING)])
     database.runs.create_index([("experiment.name", ASCENDING), ("start_time", DESCENDING)])
+
+
+def database_key(database: Database, make: bool = False) -> ObjectId | None:
+    """Return the key that this database carries, None without one; `make` gives it one.
+
+    Should a server die, another may listen at its address: the key tells the databases apart.
+    """
+    keys = database["replearn.database"]
+    if make:
+        keys.update_one({"_id": "key"}, {"$setOnInsert": {"key": ObjectId()}}, upsert=True)
+    found = keys.find_one({"_id": "key"})
+    return found["key"] if found else None
 
 
 def without_password(url: str) -> str:

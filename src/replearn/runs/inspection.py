@@ -53,7 +53,7 @@ def encode_run(run: Run, model: nn.Module, data: ImageDataset, n_images: int) ->
     probe = probe_of(run.config["dataset"], data, n_images)
     mean, logvar = encode(model, probe)
     names = () if data.factor_space is None else data.factor_space.names
-    kl, active = latent_kl(mean, logvar), active_latents(mean, logvar)
+    kl, active = latent_kl(mean, logvar), active_latents(mean)
     return Codes(mean, logvar, kl, active, probe.factors, names)
 
 
@@ -94,13 +94,8 @@ def score_codes(results: Results, codes: Codes, method: str) -> dict[str, Any]:
     arrays = {"mean": codes.mean, "logvar": codes.logvar, "kl": codes.kl, "active": codes.active}
     if codes.factors is not None:
         found = dci(codes.mean, codes.factors, method=method, active=codes.active)
-        scores |= {
-            "dci_disentanglement": found.disentanglement,
-            "dci_completeness": found.completeness,
-            "dci_informativeness": found.informativeness,
-            "dci_informativeness_train": found.informativeness_train,
-            "dci_method": found.method,
-        }
+        scores |= {f"dci_{name}": value for name, value in found.scores().items()}
+        scores["dci_method"] = found.method
         arrays |= {
             "importance": found.importance,
             "factors": codes.factors,

@@ -23,12 +23,11 @@ def vae_scores(model: nn.Module, loss: nn.Module, task: Task, held_out: float) -
     from replearn.analysis.disentanglement import active_latents
 
     model.eval()
-    means, logvars = [], []
+    means = []
     for x, _ in task.held_out.in_order():
-        mean, logvar = model.encode(x)  # type: ignore[operator]
+        mean, _ = model.encode(x)  # type: ignore[operator]
         means.append(mean.double().cpu())
-        logvars.append(logvar.double().cpu())
-    active = active_latents(torch.cat(means).numpy(), torch.cat(logvars).numpy())
+    active = active_latents(torch.cat(means).numpy())
     mean_image = _mean_image_reconstruction(loss, task)
     return {
         "active_latents": int(active.sum()),

@@ -21,7 +21,7 @@ from bson import ObjectId
 from bson.errors import BSONError
 from gridfs import GridFS
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError
 from sacred.observers.mongo import MongoObserver
 from sacred.serializer import flatten
 from sacred.utils import IntervalTimer
@@ -172,8 +172,9 @@ class RunObserver(MongoObserver):
             self._set(record, "result", plain(result))
             record.document["captured_out"] = plain(shorten(captured_out))
             record.document["heartbeat"] = to_milliseconds(beat_time)
-            record.flush()
-            self._is_back()
+            if time.monotonic() > self._away_until:  # a try costs seconds, the end waits for it
+                record.flush()
+                self._is_back()
 
     def artifact_event(
         self,
@@ -301,6 +302,8 @@ class RunObserver(MongoObserver):
                         f"({_reason(error)}); trying for {patience:.0f} s more"
                     )
                 if time.monotonic() > deadline or signals.in_a_hurry():
+                    if not isinstance(error, ConnectionFailure):
+                        self._mark_failed(record, place)
                     break
                 time.sleep(1)
             else:
@@ -308,12 +311,11 @@ class RunObserver(MongoObserver):
                 self._lost = None
                 return
         self.spooled = place
-        self._mark_failed(record)
 
     def _spool(self, record: RunRecord) -> Path | None:
         try:
             record.close()
-            place = write_spool(record, self._work_folder(), self._spool_base)
+            place = write_spool(record, self._work_folder(), self._spool_base, self._server())
         except OSError as error:
             self._lost = (
                 f"run {record.run_id} is lost in part: the database does not take it, and "
@@ -323,12 +325,14 @@ class RunObserver(MongoObserver):
         self._work = place
         return place
 
-    def _mark_failed(self, record: RunRecord) -> None:
+    def _mark_failed(self, record: RunRecord, place: Path | None) -> None:
         """Let a server that answers but does not take the run say so; `sync` sets it right."""
         key = {"_id": record.run_id, "start_time": record.document["start_time"]}
+        trace = [f"run {record.run_id} could not be stored and waits in {place}\n"]
         stop = record.document["stop_time"]
-        fields = {"status": "FAILED", "stop_time": stop, "fail_trace": [self.failure]}
+        fields = {"status": "FAILED", "stop_time": stop, "fail_trace": trace}
         try:
+            record.check()
             self.database.runs.update_one(key, {"$set": fields})
         except PyMongoError:
             pass  # then it stays RUNNING without a heartbeat, which readers take for dead

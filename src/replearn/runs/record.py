@@ -9,11 +9,13 @@ from datetime import datetime
 from typing import Any
 
 import bson
+from bson import ObjectId
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from replearn.runs.artifacts import ArtifactStore
+from replearn.runs.database import database_key
 from replearn.runs.metrics import MetricStore
 
 MAX_FIELD = 3_000_000  # bytes; a run document holds 16 MB
@@ -21,6 +23,10 @@ MAX_FIELD = 3_000_000  # bytes; a run document holds 16 MB
 
 class IdTaken(PyMongoError):
     """Another run has the id of this one: its document was deleted, or the database restored."""
+
+
+class WrongDatabase(PyMongoError):
+    """Another database than the run's answers: its server died, and a stranger has the address."""
 
 
 class RunRecord:
@@ -41,8 +47,10 @@ class RunRecord:
         self.document = document
         self.metrics = metrics
         self.artifacts = artifacts
+        self.key: ObjectId | None = None
         self.problems: list[str] = []
         self._sent: dict[str, bytes] = {}
+        artifacts.check = self.check
 
     @property
     def run_id(self) -> int:
@@ -54,6 +62,7 @@ class RunRecord:
         Ids are one more than the largest, also among metrics whose run was deleted.
         """
         runs, metrics = self.database.runs, self.database.metrics
+        self.key = database_key(self.database, make=True)
         while True:
             self.document["_id"] = 1 + max(_largest(runs, "_id"), _largest(metrics, "run_id"))
             try:
@@ -62,6 +71,7 @@ class RunRecord:
                 continue
             self.metrics.run_id = self.run_id
             self.artifacts.prefix = f"artifact://runs/{self.run_id}/"
+            self._sent = self._digests()
             return
 
     def flush(self) -> None:
@@ -70,20 +80,22 @@ class RunRecord:
         Raises:
             PyMongoError: if the server fails; nothing is forgotten, the next call goes on.
         """
+        self.check()
         self.metrics.flush()
         self.artifacts.flush()
         self.save()
+
+    def check(self) -> None:
+        """Raise a WrongDatabase if the database is not the one that the run began in."""
+        if self.key is not None and database_key(self.database) != self.key:
+            raise WrongDatabase("another database answers at this address")
 
     def save(self) -> None:
         """Send the fields of the document that changed since they were sent."""
         replaced = list(self.artifacts.replaced)
         self._refer()
-        changed, digests = {}, {}
-        for key, value in self.document.items():
-            digests[key] = hashlib.blake2b(bson.encode({"": value})).digest()
-            if self._sent.get(key) != digests[key]:
-                changed[key] = value
-        changed.pop("_id", None)
+        digests = self._digests()
+        changed = {k: self.document[k] for k, d in digests.items() if self._sent.get(k) != d}
         if not changed:
             return
         result = self.database.runs.update_one(self._key(), {"$set": changed})
@@ -98,8 +110,10 @@ class RunRecord:
 
         Raises:
             IdTaken: if another run has this id now.
+            WrongDatabase: if this is not the run's database.
             PyMongoError: if the server fails; call again.
         """
+        self.check()
         self.metrics.flush()
         self.artifacts.flush()
         self.metrics.verify()
@@ -166,6 +180,14 @@ class RunRecord:
         )
         self.note(problem)
         return problem
+
+    def _digests(self) -> dict[str, bytes]:
+        """Return a digest of each field but the id, as it would be sent."""
+        return {
+            key: hashlib.blake2b(bson.encode({"": value})).digest()
+            for key, value in self.document.items()
+            if key != "_id"
+        }
 
     def _refer(self) -> None:
         """Name the metrics and artifacts in the document, as Sacred does."""

@@ -18,7 +18,7 @@ from sacred.utils import SacredInterrupt, TimeoutInterrupt
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 _DELICATE = {threading.__file__, queue.__file__}
-_GRACE = 20  # times 5 ms
+_GRACE = 200  # times 5 ms: code that waits in a lock for good is interrupted all the same
 
 _held = 0
 _waiting: int | None = None

@@ -7,7 +7,6 @@ sims/spool/<database>/<run id>/
     artifacts/       the files that wait
 """
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from replearn.paths import sims_folder
 from replearn.runs.artifacts import ArtifactStore, digest
 from replearn.runs.database import ensure_indexes
 from replearn.runs.metrics import MetricStore
-from replearn.runs.record import IdTaken, RunRecord
+from replearn.runs.record import IdTaken, RunRecord, WrongDatabase
 
 # Numbers of metrics need no types; those of the document keep theirs.
 _EXACT = json_util.CANONICAL_JSON_OPTIONS.with_options(tz_aware=False)
@@ -43,8 +42,8 @@ def spooled_runs(database_name: str, folder: Path | None = None) -> list[Path]:
     return sorted(found, key=lambda path: [int(n) for n in path.name.split("-") if n.isdigit()])
 
 
-def write_spool(record: RunRecord, work: Path, base: Path) -> Path:
-    """Keep `record` in a folder of its own below `base`; return that folder.
+def write_spool(record: RunRecord, work: Path, base: Path, server: str = "") -> Path:
+    """Keep `record`, which `server` does not take, in a folder below `base`; return that folder.
 
     `work` (on the same disk) already holds the files that wait, in artifacts/; it becomes the
     folder at once when all is written, so that no half of a run is ever taken for one.
@@ -55,6 +54,7 @@ def write_spool(record: RunRecord, work: Path, base: Path) -> Path:
     (work / "artifacts").mkdir(parents=True, exist_ok=True)
     _dump(work / "artifacts.json", record.artifacts.to_document())
     _dump(work / "metrics.json", record.metrics.to_document(), _SHORT)
+    _dump(work / "database.json", {"key": record.key, "server": server})
     _dump(work / "run.json", record.document)
     if work.parent == base and not work.name.startswith("."):
         return work
@@ -85,10 +85,16 @@ def read_spool(folder: Path, database: Database) -> RunRecord:
         for entry in artifacts.waiting.values():
             if digest(folder / "artifacts" / entry.file) != (entry.length, entry.sha256):
                 raise InputError(f"{folder / 'artifacts' / entry.file} is damaged")
-    except (OSError, KeyError, TypeError, json.JSONDecodeError, ValueError) as error:
+        origin = folder / "database.json"
+        belongs = _load(origin) if origin.exists() else {"key": None}
+    except InputError:
+        raise
+    except (OSError, KeyError, TypeError, ValueError) as error:
         reason = str(error) or type(error).__name__
         raise InputError(f"the spooled run in {folder} cannot be read: {reason}") from None
-    return RunRecord(database, document, store, artifacts)
+    record = RunRecord(database, document, store, artifacts)
+    record.key = belongs["key"]
+    return record
 
 
 def sync(
@@ -110,6 +116,12 @@ def sync(
             record.finish()
         except InputError as error:
             say(str(error))
+        except WrongDatabase:
+            say(
+                f"run {place.name} stays in {place}: it belongs to the database that was at "
+                f"{_load(place / 'database.json')['server']}; name that in MONGO_URL, or delete "
+                "database.json there to store the run in this one"
+            )
         except IdTaken:
             say(
                 f"run {place.name} stays in {place}: database {database.name} has another run "

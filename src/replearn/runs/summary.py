@@ -24,6 +24,7 @@ SCORES = {
         Column("dci_disentanglement", "D", "", "higher", 2),
         Column("dci_completeness", "C", "", "higher", 2),
         Column("dci_informativeness", "I", "", "higher", 2),
+        Column("dci_informativeness_chance", "chance of I", "", None, 2),
         Column("accuracy", "accuracy", "", "higher", 3),
         Column("mse", "MSE", "", "lower", 4),
     )

@@ -1,0 +1,135 @@
+"""Write the tables of the docs anew from the registries: python -m tables [--check]."""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from inspect import getdoc
+
+from configs.models import MODEL_PRESETS
+from configs.training import TRAINING_PRESETS
+from replearn.analysis.similarity import MEASURES
+from replearn.dataset import dataset_table
+from replearn.models import DECODERS, ENCODERS, MODELS
+from replearn.paths import root
+from replearn.runs.config import canonical, defaults
+from replearn.training.losses import LOSSES
+from replearn.training.optimizers import OPTIMIZERS
+
+IMAGE = (1, 64, 64)
+LATENTS = 10
+
+
+def main(argv: Sequence[str]) -> int:
+    """Write the tables, or with --check say which are out of date; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tables", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, fail if one is old")
+    check = parser.parse_args(argv).check
+    old = []
+    for path in [root() / "README.md", *sorted((root() / "docs").glob("*.md"))]:
+        text = path.read_text()
+        current = with_tables(text)
+        if current != text:
+            old.append(path.name)
+            if not check:
+                path.write_text(current)
+    if old:
+        print(f"{'out of date' if check else 'written'}: {', '.join(old)}")
+    return 1 if old and check else 0
+
+
+def with_tables(text: str) -> str:
+    """Return a page with the table behind each `<!-- table: NAME -->` made anew."""
+
+    def table(match: re.Match[str]) -> str:
+        return f"<!-- table: {match[1]} -->\n{TABLES[match[1]]().strip()}\n<!-- end -->"
+
+    return re.sub(r"<!-- table: (\w+) -->\n.*?<!-- end -->", table, text, flags=re.DOTALL)
+
+
+def model_table() -> str:
+    """Return the architectures with their numbers of parameters for 64 × 64 grey images."""
+
+    def size(part) -> str:
+        return f"{sum(p.numel() for p in part.parameters()):,}"
+
+    rows = []
+    for name, preset in MODEL_PRESETS.items():
+        encoder = (
+            size(ENCODERS[preset["encoder"]](IMAGE, 2 * LATENTS)) if "encoder" in preset else ""
+        )
+        decoder = size(DECODERS[preset["decoder"]](LATENTS, IMAGE)) if "decoder" in preset else ""
+        rows.append((f"`model.{name}`", canonical(preset), encoder, decoder))
+    return markdown(("preset", "sets", "encoder", "decoder"), rows)
+
+
+def network_table() -> str:
+    """Return the models with their parameters."""
+    return registry_table(MODELS, "model.name")
+
+
+def loss_table() -> str:
+    """Return the losses with their parameters."""
+    return registry_table(LOSSES, "training.loss.name")
+
+
+def optimizer_table() -> str:
+    """Return the optimisers with their parameters."""
+    return registry_table(OPTIMIZERS, "training.optimizer.name")
+
+
+def training_table() -> str:
+    """Return the training presets and what they set."""
+    rows = [(f"`training.{n}`", f"`{canonical(p)}`") for n, p in TRAINING_PRESETS.items()]
+    return markdown(("preset", "sets"), rows)
+
+
+def measure_table() -> str:
+    """Return the similarity measures and what each promises."""
+    rows = []
+    for name, m in MEASURES.items():
+        low, high = (f"{end:.4g}" for end in m.range)
+        rows.append(
+            (
+                f"`{name}`", f"{low} … {high}", f"{m.identical:g}",
+                "higher" if m.higher_is_closer else "lower", "yes" if m.symmetric else "no",
+                "yes" if m.is_metric else "no", ", ".join(sorted(m.invariant_to)),
+                "yes" if m.null else "", m.source,
+            )
+        )  # fmt: skip
+    head = ("measure", "range", "of itself", "closer is", "symmetric", "metric", "invariant to",
+            "null", "source")  # fmt: skip
+    return markdown(head, rows)
+
+
+def registry_table(registry, key: str) -> str:
+    """Return the entries of a registry: name, first line of the docstring, parameters."""
+    rows = []
+    for name, make in registry.items():
+        about = (getdoc(make) or "").partition("\n")[0]
+        given = ", ".join(f"{k}={v}" for k, v in defaults(make).items())
+        rows.append((f"`{name}`", about, f"`{given}`" if given else ""))
+    return markdown((key, "what it is", "parameters"), rows)
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines
+    )
+
+
+TABLES = {
+    "datasets": dataset_table,
+    "models": model_table,
+    "networks": network_table,
+    "losses": loss_table,
+    "optimizers": optimizer_table,
+    "training": training_table,
+    "measures": measure_table,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
