@@ -1,0 +1,256 @@
+"""DCI against disentanglement_lib's numbers, and the ways in which such scores have misled."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from replearn.analysis.disentanglement import (
+    active_latents,
+    completeness,
+    dci,
+    disentanglement,
+    gaussian_kl_per_latent,
+)
+from replearn.errors import InputError
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "disentanglement.npz"
+
+
+@pytest.fixture(scope="module")
+def golden():
+    with np.load(GOLDEN) as file:
+        return dict(file)
+
+
+@pytest.mark.parametrize(
+    "matrix, d, c",
+    [
+        ("gbt1000_perfect", 0.99849, 0.99403),
+        ("gbt1000_noise", 0.00237, 0.00210),
+        ("rf2000_perfect", 1.0, 1.0),
+        ("rf2000_noise", 0.0005, 0.0004),
+    ],
+)
+def test_scores_of_the_published_importances(golden, matrix, d, c):
+    atol = 6e-5 if matrix.startswith("rf") else 6e-6
+    assert disentanglement(golden[matrix])[0] == pytest.approx(d, abs=atol)
+    assert completeness(golden[matrix])[0] == pytest.approx(c, abs=atol)
+
+
+def test_scores_by_hand():
+    # One latent for one factor, one latent for two factors in halves, one for none.
+    importance = np.array([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.0, 0.5, 0.5], [0.0, 0.0, 0.0]])
+    d, per_latent = disentanglement(importance)
+    c, per_factor = completeness(importance)
+    half = np.log(2) / np.log(3)
+    np.testing.assert_allclose(per_latent, [1, 1 - half, 1 - half, 0], atol=1e-8)
+    np.testing.assert_allclose(per_factor, [1, 0.5, 0.5], atol=1e-8)
+    assert d == pytest.approx((1 + 2 * (1 - half)) / 3, abs=1e-8)
+    assert c == pytest.approx(2 / 3, abs=1e-8)
+
+
+@given(
+    arrays.arrays(
+        np.float64,
+        st.tuples(st.integers(2, 6), st.integers(2, 6)),
+        elements=st.floats(0, 1).map(lambda v: 0.0 if v < 1e-3 else v),
+    )
+)
+def test_laws_of_the_scores(importance):
+    for score in (disentanglement, completeness):
+        value, parts = score(importance)
+        assert 0 <= value <= 1 and np.all((parts >= 0) & (parts <= 1))
+        # Entropies do not depend on the size of all importances, but for the 1e-11.
+        assert score(5 * importance)[0] == pytest.approx(value, abs=1e-6)
+        assert score(importance[::-1, ::-1])[0] == pytest.approx(value, abs=1e-9)
+    assert disentanglement(importance)[0] == pytest.approx(completeness(importance.T)[0], abs=1e-12)
+
+
+def mixture(golden, split, n):
+    """The rotated code of the golden README: every latent depends on every factor."""
+    factors, sizes = golden[f"factors_{split}"][:n].astype(np.int64), golden["factor_sizes"]
+    index = sum(factors[:, k] * int(np.prod(sizes[k + 1 :])) for k in range(5))
+    row = ((index * 2654435761) % 2**32) >> 20
+    u = (factors - (sizes - 1) / 2) / np.sqrt((sizes**2 - 1) / 12)
+    return u @ golden["mixing"] + 0.1 * golden["noise_table"][row]
+
+
+def run(golden, code, n=2000, n_test=500, **options):
+    def codes(split, count):
+        if code == "mixture":
+            return mixture(golden, split, count)
+        return golden[f"code_{code}_{split}"][:count]
+
+    return dci(
+        codes("train", n),
+        golden["factors_train"][:n],
+        codes("test", n_test),
+        golden["factors_test"][:n_test],
+        **options,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("active", [None, True])
+def test_fast_form_of_a_perfect_code(golden, active):
+    found = run(golden, "perfect", active=active)
+    np.testing.assert_allclose(found.importance, golden["rf2000_perfect"], atol=2e-2)
+    assert found.disentanglement == pytest.approx(1, abs=1e-2)
+    assert found.completeness == pytest.approx(1, abs=1e-2)
+    assert found.informativeness == pytest.approx(0.9996, abs=1e-2)
+    assert found.informativeness > 0.9 > 0.2 > found.chance
+    assert found.n_dead == (5 if active is None else 0)
+    assert set(np.flatnonzero(found.importance.sum(1) > 0.5)) == set(golden["perm"])
+    assert found.method == "fast: random forest, 50 trees, N = 2000/500"
+
+
+@pytest.mark.slow
+def test_fast_form_of_noise_scores_nothing(golden):
+    found = run(golden, "noise")
+    np.testing.assert_allclose(found.importance, golden["rf2000_noise"], atol=2e-2)
+    assert found.disentanglement == pytest.approx(0.0005, abs=1e-2)
+    assert found.completeness == pytest.approx(0.0004, abs=1e-2)
+    assert found.informativeness == pytest.approx(0.1176, abs=2e-2)
+    assert found.informativeness == pytest.approx(found.chance, abs=2e-2)
+
+
+@pytest.mark.slow
+def test_fast_form_of_a_mixture_is_near_the_reference(golden):
+    # disentanglement_lib gives D = .121, C = .119 at N = 1000 (composition spec, section 5).
+    found = run(golden, "mixture", n=1000)
+    assert found.disentanglement == pytest.approx(0.121, abs=5e-2)
+    assert found.completeness == pytest.approx(0.119, abs=5e-2)
+    assert found.n_dead == 0 and found.informativeness > found.chance + 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", ["perfect", "noise"])
+def test_reference_importances_are_those_of_disentanglement_lib(golden, code):
+    found = dci(
+        golden[f"code_{code}_train"][:1000],
+        golden["factors_train"][:1000, :2],
+        golden[f"code_{code}_test"][:500],
+        golden["factors_test"][:500, :2],
+        method="reference",
+        active=True,
+    )
+    np.testing.assert_allclose(found.importance, golden[f"gbt1000_{code}"][:, :2], atol=1e-2)
+    assert found.method == "reference: gradient-boosted trees (published), N = 1000/500"
+
+
+def small(n=240, seed=0):
+    """Factors of 2, 3 and 2 values, each in a latent of its own, beside one of noise."""
+    rng = np.random.default_rng(seed)
+    factors = np.stack([rng.integers(0, size, n) for size in (2, 3, 2)], axis=1)
+    noise = rng.standard_normal((n, 4))
+    return 0.4 * noise + np.hstack([factors, 10 * noise[:, 3:]]), factors
+
+
+def test_reference_form_is_sklearn_factor_by_factor():
+    from scipy.stats import entropy
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    codes, factors = small()
+    found = dci(codes[:160], factors[:160], codes[160:], factors[160:], method="reference", seed=3)
+    models = [
+        GradientBoostingClassifier(random_state=3).fit(codes[:160], factors[:160, k])
+        for k in range(3)
+    ]
+    importance = np.stack([model.feature_importances_ for model in models], axis=1)
+    np.testing.assert_array_equal(found.importance, importance)
+    scores = [m.score(codes[160:], factors[160:, k]) for k, m in enumerate(models)]
+    np.testing.assert_array_equal(found.informativeness_per_factor, scores)
+    assert found.informativeness == pytest.approx(np.mean(scores))
+    rows = 1 - entropy(importance.T + 1e-11, base=3)
+    assert found.disentanglement == pytest.approx(rows @ importance.sum(1) / 3, abs=1e-12)
+    columns = 1 - entropy(importance + 1e-11, base=4)
+    assert found.completeness == pytest.approx(columns.mean(), abs=1e-9)
+
+
+def test_split_and_seed_are_reproducible():
+    codes, factors = small()
+    first, again, other = (dci(codes, torch.tensor(factors), seed=s) for s in (1, 1, 2))
+    np.testing.assert_array_equal(first.importance, again.importance)
+    assert first.scores() == again.scores()
+    assert not np.array_equal(first.importance, other.importance)
+    assert first.method.endswith("N = 160/80")
+    assert first.scores().keys() == {
+        "disentanglement",
+        "completeness",
+        "informativeness",
+        "informativeness_train",
+        "informativeness_chance",
+        "dead_latents",
+    }
+
+
+def test_dead_latents_are_left_out_and_counted():
+    codes, factors = small()
+    dead = np.hstack([codes, 0.01 * codes[:, :1], np.zeros((len(codes), 1))])
+    found = dci(dead, factors)
+    assert found.n_dead == 2 and not found.importance[4:].any()
+    given_mask = dci(dead, factors, active=[True] * 4 + [False] * 2)
+    np.testing.assert_array_equal(found.importance, given_mask.importance)
+    # Base D counts the dead latents too: as many alternatives as the model has.
+    assert found.completeness == completeness(found.importance)[0]
+
+
+def test_all_dead_codes_score_nothing():
+    _, factors = small()
+    found = dci(np.full((len(factors), 4), 0.05), factors)
+    assert (found.disentanglement, found.completeness) == (0.0, 0.0)
+    assert found.informativeness == found.chance > 0
+    assert found.n_dead == 4 and "All latents are dead" in found.note
+
+
+def test_a_factor_that_does_not_vary_counts_for_nothing():
+    codes, factors = small()
+    found = dci(codes, np.hstack([factors, np.zeros((len(codes), 1), dtype=int)]))
+    assert "Factor 3 does not vary" in found.note
+    assert not found.importance[:, 3].any() and found.completeness_per_factor[3] == 0
+    assert found.informativeness == pytest.approx(found.informativeness_per_factor[:3].mean())
+
+
+def test_bad_input_is_refused_in_a_sentence():
+    codes, factors = small()
+    with pytest.raises(InputError, match="unknown DCI method 'fasst'; did you mean 'fast'"):
+        dci(codes, factors, method="fasst")
+    with pytest.raises(InputError, match="same 3 or more inputs, got 240 and 239"):
+        dci(codes, factors[:-1])
+    with pytest.raises(InputError, match="factors as integers"):
+        dci(codes, factors * 0.5)
+    with pytest.raises(InputError, match="codes hold NaN"):
+        dci(codes * np.nan, factors)
+    with pytest.raises(InputError, match="both test_codes and test_factors"):
+        dci(codes, factors, codes)
+    with pytest.raises(InputError, match="4 latents and 3 factors, got 3 and 3"):
+        dci(codes, factors, codes[:, :3], factors)
+    with pytest.raises(InputError, match="mask of 4 latents"):
+        dci(codes, factors, active=[True])
+    with pytest.raises(InputError, match="no factor varies"):
+        dci(codes, np.zeros_like(factors))
+    with pytest.raises(InputError, match="without negative"):
+        disentanglement(np.array([[1.0, -1.0]]))
+    with pytest.raises(InputError, match="of one shape"):
+        gaussian_kl_per_latent(codes, codes[:, :2])
+
+
+def test_kl_per_latent_is_that_of_torch():
+    mean, logvar = torch.randn(20, 3, dtype=torch.float64), torch.randn(20, 3, dtype=torch.float64)
+    posterior = torch.distributions.Normal(mean, (logvar / 2).exp())
+    expected = torch.distributions.kl_divergence(posterior, torch.distributions.Normal(0.0, 1.0))
+    found = gaussian_kl_per_latent(mean, logvar)
+    np.testing.assert_allclose(found, expected.mean(0).numpy(), rtol=1e-12)
+    assert gaussian_kl_per_latent(np.zeros((5, 2)), np.full((5, 2), 1e-9)).max() < 1e-12
+
+
+def test_active_latents_are_those_whose_mean_varies():
+    rng = np.random.default_rng(0)
+    mean = rng.standard_normal((5000, 4)) * np.sqrt([1.0, 0.02, 0.005, 0.0]) + 3
+    np.testing.assert_array_equal(active_latents(mean), [True, True, False, False])
+    np.testing.assert_array_equal(active_latents(mean, 0.5), [True, False, False, False])
