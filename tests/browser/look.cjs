@@ -1,11 +1,11 @@
-// Look at one run in Omniboard as a user does, and print what is seen as JSON.
-//   node look.cjs URL CHROMIUM RUN_ID PICTURE FOLDER     (screenshots go to FOLDER)
+// Look at a training run and an analysis in Omniboard as a user does; print what is seen as JSON.
+//   node look.cjs URL CHROMIUM TRAINING_ID ANALYSIS_ID PICTURE FOLDER    (screenshots: FOLDER)
 'use strict';
 
 const path = require('path');
 const { chromium } = require('playwright-core');
 
-const [url, executablePath, runId, picture, folder] = process.argv.slice(2);
+const [url, executablePath, trainingId, analysisId, picture, folder] = process.argv.slice(2);
 
 async function main() {
   const browser = await chromium.launch({
@@ -13,7 +13,7 @@ async function main() {
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-sync'],
   });
   // Wide: the table draws just the columns that fit.
-  const page = await browser.newPage({ viewport: { width: 6000, height: 1600 } });
+  const page = await browser.newPage({ viewport: { width: 9000, height: 1400 } });
   page.setDefaultTimeout(30000);
   const seen = {};
   const shoot = (name) => page.screenshot({ path: path.join(folder, `${name}.png`) });
@@ -29,9 +29,10 @@ async function main() {
   await shoot('table');
 
   const ids = seen.table.map((row) => row[seen.table[0].indexOf('Id')]);
-  await page.click(`[test-attr="cell-row_expander-${ids.indexOf(runId) - 1}"]`);
+  const toggle = (id) => page.click(`[test-attr="cell-row_expander-${ids.indexOf(id) - 1}"]`);
+  await toggle(trainingId);
   await openTab('Metrics Plot');
-  await page.locator('.js-plotly-plot .scatterlayer .trace path.js-line').first().waitFor();
+  await page.locator('.js-plotly-plot .legendtext').first().waitFor();
   seen.legend = await page.locator('.js-plotly-plot .legendtext').allTextContents();
   seen.curves = await page
     .locator('.js-plotly-plot')
@@ -50,6 +51,9 @@ async function main() {
   seen.output = await page.locator('#captured_out').innerText();
   await shoot('output');
 
+  await toggle(trainingId);
+  await page.locator('#sidebar').waitFor({ state: 'detached' });
+  await toggle(analysisId);
   await openTab('Artifacts');
   await openArtifact(picture);
   const image = page.locator('.accordion__body img[alt="image"]').first();
