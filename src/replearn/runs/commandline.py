@@ -12,9 +12,11 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
+from docopt import DocoptExit, docopt
 from sacred import Experiment
 from sacred.arg_parser import get_config_updates
 from sacred.run import Run
+from sacred.utils import ensure_wellformed_argv
 
 from replearn.errors import InputError
 from replearn.paths import sims_folder
@@ -66,16 +68,13 @@ def parse(
 
     The command is None if all that was asked for was help, which is then printed.
     """
-    from sacred.utils import ensure_wellformed_argv
-    from docopt import DocoptExit, docopt  # isort: skip
-
-    argv = ensure_wellformed_argv(argv)
+    words = ensure_wellformed_argv(argv)
     short_usage, usage, internal_usage = experiment.get_usage()
     try:
-        options = docopt(internal_usage, [str(a) for a in argv[1:]], default_help=False)
+        options = docopt(internal_usage, [str(word) for word in words[1:]], default_help=False)
     except DocoptExit:
         raise InputError(
-            f"this command line cannot be read: {' '.join(argv[1:])!r}; expected "
+            f"this command line cannot be read: {' '.join(words[1:])!r}; expected "
             f"'[COMMAND] [with KEY=VALUE PRESET ...]', see '--help'"
         ) from None
     for flag, short in REFUSED.items():
@@ -116,7 +115,7 @@ def make_run(
     if updates.get("resume") is not None:
         from replearn.runs.resumption import resumed_config
 
-        updates, presets = resumed_config(base, updates, presets), ()
+        updates, presets = resumed_config(base, updates, presets), []
     if "threads" in base and updates.get("threads") is None:
         import torch
 
@@ -175,7 +174,7 @@ def _execute(run: Run, observer: Any) -> int:
         try:
             run()
         except Interrupted as error:
-            print(f"{run.status.lower()}: what was measured so far is kept", file=sys.stderr)
+            print(f"{str(run.status).lower()}: what was measured so far is kept", file=sys.stderr)
             return error.exit_code
         except (InputError, FloatingPointError) as error:
             return _say(error)

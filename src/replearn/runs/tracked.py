@@ -34,6 +34,7 @@ from replearn.training import resume
 from replearn.training.batches import Batch, Batches
 from replearn.training.checkpoints import is_grid_step, weights_name
 from replearn.training.engine import log_averages, make_evaluator, make_trainer, train
+from replearn.training.loss import Loss
 from replearn.training.optimizers import make_optimizer
 from replearn.training.seeds import derive_seed, make_generator, stream_seeds
 
@@ -105,7 +106,7 @@ def some_of(indices: NDArray[np.int64], n: int, seed: int) -> NDArray[np.int64]:
 
 
 def train_tracked(
-    run: Run, config: Mapping[str, Any], model: nn.Module, loss: nn.Module, task: Task
+    run: Run, config: Mapping[str, Any], model: nn.Module, loss: Loss, task: Task
 ) -> dict[str, float]:
     """Train `model` as `config` says and return the held-out average of every term of the loss.
 

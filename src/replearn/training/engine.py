@@ -3,12 +3,14 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
 from torch import Tensor, nn
 
 from replearn.errors import InputError
+from replearn.training.batches import Batch
 from replearn.training.metrics import TermAverage
 from replearn.training.seeds import make_generator
 
@@ -50,7 +52,7 @@ def make_trainer(
     device = next(model.parameters()).device
     autocast(device, precision)
 
-    def step(engine: Engine, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    def step(engine: Engine, batch: Batch) -> dict[str, Tensor]:
         x, target = batch
         with autocast(device, precision):
             output = model(x, generator=generator)
@@ -66,7 +68,9 @@ def make_trainer(
     return trainer
 
 
-def train(trainer: Engine, batches: Iterator, start: int, stop: int, epoch_length: int) -> None:
+def train(
+    trainer: Engine, batches: Iterator[Batch], start: int, stop: int, epoch_length: int
+) -> None:
     """Run `trainer` from step `start` to step `stop` on an endless iterator of batches."""
     if start >= stop:
         raise InputError(
@@ -113,31 +117,30 @@ def log_averages(trainer: Engine, log: Callable[[str, float, int], None], every:
 
 def make_evaluator(
     model: nn.Module, loss: nn.Module, seed: int, precision: str = "fp32"
-) -> Callable[[Iterator, int], dict[str, float]]:
+) -> Callable[[Iterator[Batch], int], dict[str, float]]:
     """Return a function (batches, step) -> average of every term of the loss over the batches.
 
     The model is in evaluation mode and its sampling noise is the same at every call.
     """
     device = next(model.parameters()).device
+    now: dict[str, Any] = {}
 
     @torch.no_grad()
-    def step(engine: Engine, batch: tuple[Tensor, Tensor]) -> tuple[int, dict[str, Tensor]]:
+    def evaluate_batch(engine: Engine, batch: Batch) -> tuple[int, dict[str, Tensor]]:
         x, target = batch
-        generator = engine.state.generator
         with autocast(device, precision):
-            output = model(x, generator=generator)
-            terms = loss(output, target, engine.state.step, generator)
+            output = model(x, generator=now["generator"])
+            terms = loss(output, target, now["step"], now["generator"])
         return len(x), terms
 
-    engine = Engine(step)
+    engine = Engine(evaluate_batch)
     TermAverage().attach(engine, "terms")
 
-    def evaluate(batches: Iterator, step: int) -> dict[str, float]:
+    def evaluate(batches: Iterator[Batch], step: int) -> dict[str, float]:
+        now.update(generator=make_generator(seed, device), step=step)
         was_training = model.training
         model.eval()
         try:
-            engine.state.generator = make_generator(seed, device)
-            engine.state.step = step
             return engine.run(batches).metrics["terms"]
         finally:
             model.train(was_training)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 from replearn.analysis.figures.images import QUIET_KL, latent_names
@@ -111,6 +112,10 @@ def _variances(axes: Axes, variance: np.ndarray, colours: Sequence[str]) -> None
     first, last = np.floor(np.log(low / 1.2) / step), np.ceil(np.log(high * 1.2) / step)
     edges = np.exp((np.arange(first, last + 1) - 0.5) * step)
     axes.set_yscale("log")
+    # A narrow range holds no power of ten: label 1, 2 and 5 times one, as plain numbers.
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.axhline(1, color="0.8", lw=0.6, zorder=0)
     axes.plot([-1.42, -0.58], [1, 1], color="0.6", lw=1.5, gid="prior", solid_capstyle="butt")
     for d, column in enumerate(variance.T):
