@@ -1,6 +1,7 @@
 """Fixtures for all tests: a real private MongoDB server, and a fresh database on it."""
 
 import hashlib
+import random
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -11,13 +12,33 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a private mongod in a folder of this test session."""
-    from replearn.runs.server import start_server, stop_server
+def server_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Path]]:
+    """A function that makes a folder for a private mongod; all are stopped at the end.
 
-    folder: Path = tmp_path_factory.mktemp("mongo server")
-    yield start_server(folder)
-    stop_server(folder)
+    Their ports are random and not the usual ones, so that test sessions beside this one and the
+    user's own server never take the port of a server that a test restarts.
+    """
+    from replearn.runs.server import stop_server
+
+    folders = []
+
+    def make() -> Path:
+        folders.append(tmp_path_factory.mktemp("mongo server"))
+        port = random.SystemRandom().randrange(20_000, 27_000)
+        (folders[-1] / "url").write_text(f"mongodb://127.0.0.1:{port}\n")
+        return folders[-1]
+
+    yield make
+    for folder in folders:
+        stop_server(folder)
+
+
+@pytest.fixture(scope="session")
+def mongo_server(server_folders: Callable[[], Path]) -> str:
+    """The URL of a private mongod in a folder of this test session."""
+    from replearn.runs.server import start_server
+
+    return start_server(server_folders())
 
 
 @pytest.fixture
