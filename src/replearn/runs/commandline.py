@@ -19,7 +19,6 @@ from sacred.run import Run
 from sacred.utils import ensure_wellformed_argv
 
 from replearn.errors import InputError
-from replearn.paths import sims_folder
 from replearn.runs.config import (
     canonical,
     check_presets,
@@ -143,8 +142,7 @@ def _observe(run: Run):
     if run.config.get("skip_finished") and (done := _finished(database, run, identity)):
         print(f"skipped: run {done} is finished and has this configuration")
         return None
-    spool = sims_folder() / "spool" / database.name
-    observer = RunObserver(database, identity=identity, spool_folder=spool)
+    observer = RunObserver(database, identity=identity)
     run.observers.append(observer)
     return observer
 
@@ -184,9 +182,9 @@ def _execute(run: Run, observer: Any) -> int:
             return _unexpected()
         finally:
             if observer is not None:
-                print(f"run {run._id}: {run.status}", flush=True)
-    if observer is not None and observer.spooled:
-        return SPOOLED
+                print(f"run {run._id}: {observer.status or run.status}", flush=True)
+    if observer is not None and observer.failure:
+        return SPOOLED if observer.spooled else 1  # the observer has said why
     return 0
 
 

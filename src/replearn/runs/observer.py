@@ -94,6 +94,11 @@ class RunObserver(MongoObserver):
             )
         return self.record.problems[0] if self.record and self.record.problems else None
 
+    @property
+    def status(self) -> str | None:
+        """The status that the database has or `sync` will give it: FAILED if anything is lost."""
+        return self.record.document["status"] if self.record else None
+
     # Sacred's events
 
     def queued_event(self, *args: Any, **kwargs: Any) -> None:
