@@ -54,13 +54,14 @@ class Representation:
         kept = (self.coordinates, self.gram, self.row_norms)
         return sum(array.nbytes for array in kept if array is not None)
 
-    def gram_rows(self, start: int, stop: int) -> Array:
-        """Return rows `start` to `stop` of K from column `start` on: (stop - start, N - start)."""
+    def gram_rows(self, start: int, stop: int, out: Array) -> None:
+        """Write rows `start` to `stop` of K from column `start` on: (stop - start, N - start)."""
         if self.gram is not None:
-            return self.gram[start:stop, start:]
-        if self.coordinates is None:
+            out[:] = self.gram[start:stop, start:]
+        elif self.coordinates is not None:
+            np.matmul(self.coordinates[start:stop], self.coordinates[start:].T, out=out)
+        else:
             raise RuntimeError("neither coordinates nor Gram matrix were prepared")
-        return self.coordinates[start:stop] @ self.coordinates[start:].T
 
 
 @dataclass(frozen=True)
