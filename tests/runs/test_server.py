@@ -98,6 +98,7 @@ def test_eight_processes_at_once_end_up_with_one_server(folder):
         stop_server(home / "sims" / "mongo")
 
 
+@pytest.mark.slow
 def test_a_server_killed_with_9_is_replaced(folder):
     url = start_server(folder)
     pid = server_status(folder).pid
@@ -128,6 +129,7 @@ def test_a_taken_port_is_not_fatal_and_a_stranger_there_is_not_ours(folder, mong
     assert url != mongo_server and server_status(folder).running
 
 
+@pytest.mark.slow
 def test_a_port_taken_between_the_look_and_the_start(folder, monkeypatch):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

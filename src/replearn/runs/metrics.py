@@ -4,7 +4,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
@@ -17,6 +17,9 @@ from replearn.runs.plain import number, whole_number
 
 POINTS_PER_DOCUMENT = 300_000  # a document holds 16 MB, a point takes up to 48 bytes
 POINTS_PER_PUSH = 50_000
+_EPOCH = datetime(1970, 1, 1)
+_EPOCH_UTC = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class Curve:
@@ -191,6 +194,5 @@ def part_name(name: str, part: int) -> str:
 
 
 def _milliseconds(time: datetime) -> int:
-    if time.tzinfo is None:  # Sacred's clock: UTC without saying so
-        time = time.replace(tzinfo=UTC)
-    return round(time.timestamp() * 1000)
+    # Sacred's clock gives UTC without saying so.
+    return (time - (_EPOCH if time.tzinfo is None else _EPOCH_UTC)) // _MILLISECOND

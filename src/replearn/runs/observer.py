@@ -20,6 +20,7 @@ from typing import Any
 from bson import ObjectId
 from bson.errors import BSONError
 from gridfs import GridFS
+from pymongo import WriteConcern
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, PyMongoError
 from sacred.observers.mongo import MongoObserver
@@ -254,13 +255,15 @@ class RunObserver(MongoObserver):
             {"filename": 1, "md5": 1},
         ):
             known[file["filename"], file["md5"]] = file["_id"]
+        # Not each file waits for the journal; the run's document, written after them, does.
+        fs = GridFS(self.database.with_options(write_concern=WriteConcern(w=1)))
         stored = []
         for name, content in contents.items():
             file_id = known.get((paths[name], digests[name]))
             if file_id is None:
                 sha256 = hashlib.sha256(content).hexdigest()
                 # GridFS itself writes no md5 any more, and without it nothing is ever found again.
-                file_id = self.fs.put(
+                file_id = fs.put(
                     content,
                     filename=paths[name],
                     md5=digests[name],

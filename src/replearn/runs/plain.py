@@ -49,6 +49,8 @@ def number(value: Any) -> float | None:
 
     Tensors and arrays of one element are numbers, on whatever device; bool counts as 0 and 1.
     """
+    if type(value) is float:
+        return value
     if isinstance(value, str | bytes | None):
         return None
     try:
