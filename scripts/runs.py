@@ -1,7 +1,6 @@
 """The runs in the database: list, show, sync, verify, trace, export, import, delete, gc."""
 
 import argparse
-import ast
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from tqdm import tqdm
 
 from replearn.errors import InputError
 from replearn.registry import lookup
+from replearn.runs.config import parse_value
 
 
 class _Parser(argparse.ArgumentParser):
@@ -167,17 +167,8 @@ def parse_where(arguments: Sequence[str]) -> dict[str, Any]:
             raise InputError(f"a query is made of key=value, such as seed=[0,1], got {argument!r}")
         if key in where:
             raise InputError(f"{key} is given twice; give a list for any of: {key}=[a,b]")
-        where[key] = _parse_value(value)
+        where[key] = parse_value(value)
     return where
-
-
-def _parse_value(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        if text.startswith("[") and text.endswith("]"):
-            return [_parse_value(part.strip()) for part in text[1:-1].split(",") if part.strip()]
-        return text
 
 
 def _ids(texts: Sequence[str]) -> list[int]:

@@ -36,3 +36,7 @@ def test_missing_parameter_is_named():
 
 def test_without_a_near_choice_all_are_listed():
     assert nearest("xyz", ["beta", "alpha"]) == "choose from alpha, beta"
+
+
+def test_a_part_of_a_name_is_near():
+    assert nearest("cka", ["cka_debiased", "rsa"]) == "did you mean 'cka_debiased'?"

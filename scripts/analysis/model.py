@@ -9,6 +9,7 @@ import sys
 from sacred import Experiment
 
 from configs.experiments import ANALYSIS
+from replearn.errors import InputError
 from replearn.paths import root
 from replearn.runs.commandline import run_commandline
 
@@ -38,6 +39,8 @@ def analyse(run, step, n_images, n_shown, dci, _config, _run):
     from replearn.runs.query import find_runs
     from replearn.runs.results import results_of
 
+    if run is None:
+        raise InputError("run=ID is needed; 'python -m runs list' shows the finished runs")
     source = find_runs({"id": run}).one()
     check_vae(source)
     model, data = source.model(step), source.dataset()

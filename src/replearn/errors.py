@@ -15,7 +15,8 @@ class InputError(ValueError):
 def nearest(name: str, choices: Iterable[str], n: int = 3) -> str:
     """Return the `n` choices that `name` was probably meant to be, as words for a sentence."""
     choices = sorted(map(str, choices))
-    close = get_close_matches(str(name), choices, n=n, cutoff=0.5)
+    inside = [choice for choice in choices if str(name) and str(name) in choice]
+    close = get_close_matches(str(name), choices, n=n, cutoff=0.5) or inside[:n]
     if close:
         return "did you mean " + " or ".join(repr(choice) for choice in close) + "?"
     return "choose from " + ", ".join(choices)

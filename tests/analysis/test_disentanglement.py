@@ -14,7 +14,6 @@ from replearn.analysis.disentanglement import (
     completeness,
     dci,
     disentanglement,
-    gaussian_kl_per_latent,
 )
 from replearn.errors import InputError
 
@@ -236,17 +235,6 @@ def test_bad_input_is_refused_in_a_sentence():
         dci(codes, np.zeros_like(factors))
     with pytest.raises(InputError, match="without negative"):
         disentanglement(np.array([[1.0, -1.0]]))
-    with pytest.raises(InputError, match="of one shape"):
-        gaussian_kl_per_latent(codes, codes[:, :2])
-
-
-def test_kl_per_latent_is_that_of_torch():
-    mean, logvar = torch.randn(20, 3, dtype=torch.float64), torch.randn(20, 3, dtype=torch.float64)
-    posterior = torch.distributions.Normal(mean, (logvar / 2).exp())
-    expected = torch.distributions.kl_divergence(posterior, torch.distributions.Normal(0.0, 1.0))
-    found = gaussian_kl_per_latent(mean, logvar)
-    np.testing.assert_allclose(found, expected.mean(0).numpy(), rtol=1e-12)
-    assert gaussian_kl_per_latent(np.zeros((5, 2)), np.full((5, 2), 1e-9)).max() < 1e-12
 
 
 def test_active_latents_are_those_whose_mean_varies():

@@ -9,6 +9,7 @@ from replearn.runs.config import (
     check_updates,
     config_hash,
     group_hash,
+    parse_lists,
     resolve,
     resolve_params,
     unset,
@@ -94,3 +95,8 @@ def test_epochs_do_not_count_where_steps_are_given():
     assert config_hash(by_steps) == config_hash({"training": {"steps": 5, "epochs": 1}})
     by_epochs = {"training": {"steps": None, "epochs": 66}}
     assert config_hash(by_epochs) != config_hash({"training": {"steps": None, "epochs": 1}})
+
+
+def test_lists_of_words_are_lists():
+    parsed = parse_lists({"tags": "[a, b]", "where": {"seed": "[0,x]", "name": "[a"}, "n": [1]})
+    assert parsed == {"tags": ["a", "b"], "where": {"seed": [0, "x"], "name": "[a"}, "n": [1]}

@@ -219,23 +219,6 @@ def completeness(importance: Array) -> tuple[float, Array]:
     return _concentration(_importance(importance).T)
 
 
-def gaussian_kl_per_latent(mean: Any, logvar: Any) -> Array:
-    """Return (D,): the mean over inputs of KL(N(mean, exp logvar) || N(0, 1)), in nats.
-
-    1/2 (mean^2 + exp(logvar) - logvar - 1).
-
-    Raises:
-        InputError: if the shapes differ.
-    """
-    mean, logvar = as_matrix(mean, "mean"), as_matrix(logvar, "logvar")
-    if mean.shape != logvar.shape:
-        raise InputError(
-            f"expected mean and logvar of one shape, got {mean.shape}, {logvar.shape}."
-        )
-    mean, logvar = mean.astype(np.float64), logvar.astype(np.float64)
-    return 0.5 * (mean**2 + np.expm1(logvar) - logvar).mean(axis=0)
-
-
 def active_latents(mean: Any, threshold: float = ACTIVE_VARIANCE) -> NDArray[np.bool_]:
     """Return (D,): the latents whose mean varies over the inputs, Var_x(E[z|x]) > `threshold`.
 

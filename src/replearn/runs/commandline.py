@@ -25,6 +25,7 @@ from replearn.runs.config import (
     check_updates,
     config_hash,
     group_hash,
+    parse_lists,
 )
 from replearn.runs.output import install_capture, tidy
 from replearn.runs.sources import collect_sources
@@ -90,7 +91,7 @@ def parse(
     if experiment._handle_help(options, usage):
         return None, {}, [], options
     updates, presets = get_config_updates(options["UPDATE"])
-    return command, updates, presets, options
+    return command, parse_lists(updates), presets, options
 
 
 def make_run(

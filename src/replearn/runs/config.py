@@ -1,5 +1,6 @@
 """Configurations: every key is known, every default is filled in, every run has its hash."""
 
+import ast
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -16,8 +17,8 @@ VOLATILE = frozenset(
 )
 # Keys in which the runs of one group differ.
 SEEDS = frozenset({"seed", "init_seed", "order_seed", "noise_seed"})
-# Dictionaries whose keys are checked elsewhere: against a signature, or against the runs.
-OPEN = ("params", "where")
+# Dictionaries whose keys are checked elsewhere: against a signature, or against runs and scores.
+OPEN = ("params", "where", "at_least", "at_most")
 
 
 def defaults(make: Callable) -> dict[str, Any]:
@@ -90,6 +91,28 @@ def check_updates(base: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
         if path not in known:
             raise InputError(f"unknown config key {path!r}; {nearest(path, known)}")
         check_type(path, known[path], value)
+
+
+def parse_value(text: str) -> Any:
+    """Return a value of the command line: a Python literal, a list of words `[a,b]`, or text."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        if text.startswith("[") and text.endswith("]"):
+            return [parse_value(part.strip()) for part in text[1:-1].split(",") if part.strip()]
+        return text
+
+
+def parse_lists(updates: Mapping[str, Any]) -> dict[str, Any]:
+    """Return Sacred's updates with lists of words, which it takes for text, as lists."""
+    return {
+        key: parse_lists(value)
+        if isinstance(value, Mapping)
+        else parse_value(value)
+        if isinstance(value, str) and value.startswith("[")
+        else value
+        for key, value in updates.items()
+    }
 
 
 def check_presets(experiment: Experiment, names: list[str] | tuple[str, ...]) -> None:
