@@ -1,5 +1,6 @@
 """Runs whose server is killed, does not come back, or refuses: nothing measured is lost."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -237,6 +238,31 @@ def test_sync_stores_a_run_that_the_database_never_saw(database, tmp_path):
     assert gridfs.GridFS(database).get(run["artifacts"][0]["file_id"]).read() == b"abc"
     assert database.metrics.find_one()["values"] == [0.5, 1.0]
     assert not place.exists()
+
+
+def test_a_sync_that_is_cut_off_goes_on_where_it_was(database, tmp_path):
+    place = spool_one(database, tmp_path)
+    content = json.loads((place / "artifacts.json").read_text())
+    big = bytes(300_000)  # two chunks: the server refuses the second
+    more = {"name": "b.bin", "file": "000002.bin", "length": len(big)}
+    more["sha256"] = hashlib.sha256(big).hexdigest()
+    content["waiting"].append({**content["waiting"][0], **more})
+    (place / "artifacts.json").write_text(json.dumps(content))
+    (place / "artifacts" / "000002.bin").write_bytes(big)
+    database.create_collection("fs.chunks", validator={"n": 0})
+    said = []
+    assert sync(database, tmp_path / "spool", said.append) == []
+    assert "run 1 stays in" in said[0] and database.fs.files.count_documents({}) == 1
+    database.command("collMod", "fs.chunks", validator={})
+    assert sync(database, tmp_path / "spool") == [1]
+    files = gridfs.GridFS(database)
+    stored = {one["name"]: one["file_id"] for one in database.runs.find_one()["artifacts"]}
+    assert {name: files.get(i).read() for name, i in stored.items()} == {
+        "a.bin": b"abc",
+        "b.bin": big,
+    }
+    assert database.fs.files.count_documents({}) == 2  # none twice
+    assert database.metrics.find_one()["values"] == [0.5, 1.0]
 
 
 def test_sync_leaves_a_run_whose_id_was_taken(database, tmp_path):

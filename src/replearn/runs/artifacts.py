@@ -35,7 +35,8 @@ class ArtifactStore:
     """The artifacts of one run, by name. Adding a name again replaces the file.
 
     `folder` gives the folder for copies, made when the first one is needed; `check` raises if the
-    server is not the one to store in.
+    server is not the one to store in. With `keep_copies` a copy stays when the file is stored: the
+    spool must stay whole until all of the run is.
     """
 
     def __init__(self, fs: GridFS, folder: Callable[[], Path], prefix: str = ""):
@@ -43,6 +44,7 @@ class ArtifactStore:
         self.folder = folder
         self.prefix = prefix
         self.check: Callable[[], None] = lambda: None
+        self.keep_copies = False
         self.stored: dict[str, ObjectId] = {}
         self.record: dict[str, dict[str, Any]] = {}
         self.waiting: dict[str, Waiting] = {}
@@ -97,8 +99,9 @@ class ArtifactStore:
         with self._lock:
             for entry in list(self.waiting.values()):
                 path = self.folder() / entry.file
-                self._put(entry, path)
-                path.unlink(missing_ok=True)
+                self._put(entry, path, self._find(entry))
+                if not self.keep_copies:
+                    path.unlink(missing_ok=True)
 
     def delete(self, replaced: list[ObjectId]) -> None:
         """Delete files of `self.replaced`, once the run's document names the newer ones."""
@@ -132,28 +135,43 @@ class ArtifactStore:
     ) -> "ArtifactStore":
         """Return the store that `to_document` described; its copies lie in `folder`."""
         store = cls(fs, lambda: folder, document["prefix"])
+        store.keep_copies = True
         store.stored.update(document["stored"])
         store.record.update(document["record"])
         for entry in document["waiting"]:
             store.waiting[entry["name"]] = Waiting(**entry)
         return store
 
-    def _put(self, entry: Waiting, path: Path) -> None:
+    def _find(self, entry: Waiting) -> ObjectId | None:
+        """Return the id of a file that an earlier try stored without our hearing of it."""
+        query = {
+            "filename": self.prefix + entry.name,
+            "metadata.sha256": entry.sha256,
+            "length": entry.length,
+            "_id": {"$nin": self.replaced},
+        }
+        found = self.fs.find_one(query)
+        return found._id if found else None
+
+    def _put(self, entry: Waiting, path: Path, known: ObjectId | None = None) -> None:
         self.check()  # also: GridFS would wait twice for a server that is away
+        file_id = known or self._upload(entry, path)
+        older = self.stored.get(entry.name)
+        # New dicts, so that the heartbeat reads a whole one without waiting for a long upload.
+        self.stored = {**self.stored, entry.name: file_id}
+        self._note(entry)
+        if older not in (None, file_id):
+            self.replaced.append(older)
+        self.waiting.pop(entry.name, None)
+
+    def _upload(self, entry: Waiting, path: Path) -> ObjectId:
         with open(path, "rb") as file:
-            file_id = self.fs.put(
+            return self.fs.put(
                 file,
                 filename=self.prefix + entry.name,
                 content_type=entry.content_type,
                 metadata={**entry.metadata, "sha256": entry.sha256, "length": entry.length},
             )
-        older = self.stored.get(entry.name)
-        # New dicts, so that the heartbeat reads a whole one without waiting for a long upload.
-        self.stored = {**self.stored, entry.name: file_id}
-        self._note(entry)
-        if older is not None:
-            self.replaced.append(older)
-        self.waiting.pop(entry.name, None)
 
     def _keep(self, entry: Waiting, path: Path) -> None:
         self._copies += 1

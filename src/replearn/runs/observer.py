@@ -5,43 +5,38 @@ outage, and the run still ends as COMPLETED. Here no event raises: what the serv
 kept and sent again with the next heartbeat, and only a run that is stored whole ends as COMPLETED.
 """
 
-import hashlib
-import os
-import shutil
-import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bson import ObjectId
 from bson.errors import BSONError
 from gridfs import GridFS
-from pymongo import WriteConcern
 from pymongo.database import Database
-from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.errors import PyMongoError
 from sacred.observers.mongo import MongoObserver
 from sacred.serializer import flatten
-from sacred.utils import IntervalTimer
 
 from replearn.errors import InputError
 from replearn.runs import signals
 from replearn.runs.artifacts import ArtifactStore, digest
-from replearn.runs.database import ensure_indexes, without_password
+from replearn.runs.database import ensure_indexes
+from replearn.runs.ending import join_last_beat, store_or_spool
 from replearn.runs.metrics import MetricStore
+from replearn.runs.notices import reason, say, server_name
 from replearn.runs.output import shorten
 from replearn.runs.plain import plain
 from replearn.runs.record import RunRecord, to_milliseconds
+from replearn.runs.sources import store_sources
+from replearn.runs.spool import SpoolPlace
 from replearn.runs.spool import spool_folder as default_spool_folder
-from replearn.runs.spool import write_spool
 
 PATIENCE = 60.0  # seconds that a finished run waits for a server that is away
 HASTE = 10.0  # and an interrupted one: SLURM kills 30 s after it asks
 BACKOFF = 5.0  # seconds without another try when one has failed
-BEAT_SECONDS = 120.0  # a last heartbeat that takes longer hangs
 
 
 class RunObserver(MongoObserver):
@@ -69,8 +64,7 @@ class RunObserver(MongoObserver):
         self.patience = patience
         self.spooled: Path | None = None
         self.record: RunRecord | None = None
-        self._spool_base = (spool_folder or default_spool_folder()) / database.name
-        self._work: Path | None = None
+        self._place = SpoolPlace((spool_folder or default_spool_folder()) / database.name)
         self._lost: str | None = None
         self._away_until = 0.0
         self._away_since: float | None = None
@@ -140,7 +134,7 @@ class RunObserver(MongoObserver):
             "identity": self.identity,
         }
         metrics = MetricStore(self.database.metrics)
-        artifacts = ArtifactStore(self.fs, self._copies_folder)
+        artifacts = ArtifactStore(self.fs, self._place.copies)
         record = RunRecord(self.database, document, metrics, artifacts)
         with signals.signals_held():
             try:
@@ -150,7 +144,7 @@ class RunObserver(MongoObserver):
             except (PyMongoError, BSONError) as error:
                 raise InputError(
                     f"the run cannot be stored in database {self.database.name} at "
-                    f"{self._server()}: {_reason(error)}"
+                    f"{server_name(self.database)}: {reason(error)}"
                 ) from error
             self.record, self.run_entry = record, document
         return record.run_id
@@ -167,7 +161,7 @@ class RunObserver(MongoObserver):
             for name, reasons in self.record.metrics.dropped.items():
                 for reason in reasons.keys() - {r for n, r in self._told if n == name}:
                     self._told.add((name, reason))
-                    _say(f"a value of metric {name} is {reason}: such points are left out")
+                    say(f"a value of metric {name} is {reason}: such points are left out")
 
     def heartbeat_event(
         self, info: dict, captured_out: str, beat_time: datetime, result: Any
@@ -242,35 +236,8 @@ class RunObserver(MongoObserver):
 
     def save_sources(self, ex_info: Mapping[str, Any]) -> list[list]:
         """Store the sources that the database lacks; return [relative path, GridFS id] of all."""
-        base = Path(ex_info["base_dir"])
-        contents = {name: (base / name).read_bytes() for name, _ in ex_info["sources"]}
-        digests = {
-            name: hashlib.md5(content, usedforsecurity=False).hexdigest()
-            for name, content in contents.items()
-        }
-        paths = {name: str(base / name) for name in contents}
-        known: dict[tuple[str, str], ObjectId] = {}
-        for file in self.database.fs.files.find(
-            {"filename": {"$in": list(paths.values())}, "md5": {"$in": list(digests.values())}},
-            {"filename": 1, "md5": 1},
-        ):
-            known[file["filename"], file["md5"]] = file["_id"]
-        # Not each file waits for the journal; the run's document, written after them, does.
-        fs = GridFS(self.database.with_options(write_concern=WriteConcern(w=1)))
-        stored = []
-        for name, content in contents.items():
-            file_id = known.get((paths[name], digests[name]))
-            if file_id is None:
-                sha256 = hashlib.sha256(content).hexdigest()
-                # GridFS itself writes no md5 any more, and without it nothing is ever found again.
-                file_id = fs.put(
-                    content,
-                    filename=paths[name],
-                    md5=digests[name],
-                    metadata={"sha256": sha256, "length": len(content)},
-                )
-            stored.append([name, file_id])
-        return stored
+        files = [name for name, _ in ex_info["sources"]]
+        return store_sources(self.database, Path(ex_info["base_dir"]), files)
 
     # The end of a run
 
@@ -280,7 +247,7 @@ class RunObserver(MongoObserver):
         record = self.record
         if record is None or self.spooled:
             return
-        _join_last_beat()
+        join_last_beat()
         with self._lock:
             for key, value in fields.items():
                 self._set(record, key, value)
@@ -288,62 +255,13 @@ class RunObserver(MongoObserver):
             record.document["stop_time"] = to_milliseconds(stop_time)
             patience = self.patience if status in ("COMPLETED", "FAILED") else HASTE
             try:
-                self._store(record, min(patience, self.patience))
+                self.spooled, self._lost = store_or_spool(
+                    record, self._place, min(patience, self.patience)
+                )
             except Exception as error:  # Sacred would print this and end with exit code 0
-                self._lost = f"run {record.run_id} could not be stored: {_reason(error)}"
-                _say(self._lost)
+                self._lost = f"run {record.run_id} could not be stored: {reason(error)}"
         if self.failure:
-            _say(self.failure)
-
-    def _store(self, record: RunRecord, patience: float) -> None:
-        deadline = time.monotonic() + patience
-        place: Path | None = None
-        while True:
-            try:
-                record.finish()
-            except (PyMongoError, OSError, BSONError) as error:
-                if place is None:
-                    # Before waiting: should this process be killed now, all is on the disk.
-                    place = self._spool(record)
-                    _say(
-                        f"run {record.run_id} cannot be stored at {self._server()} "
-                        f"({_reason(error)}); trying for {patience:.0f} s more"
-                    )
-                if time.monotonic() > deadline or signals.in_a_hurry():
-                    if not isinstance(error, ConnectionFailure):
-                        self._mark_failed(record, place)
-                    break
-                time.sleep(1)
-            else:
-                self._clear_work()
-                self._lost = None
-                return
-        self.spooled = place
-
-    def _spool(self, record: RunRecord) -> Path | None:
-        try:
-            record.close()
-            place = write_spool(record, self._work_folder(), self._spool_base, self._server())
-        except OSError as error:
-            self._lost = (
-                f"run {record.run_id} is lost in part: the database does not take it, and "
-                f"{self._spool_base} cannot be written ({error.strerror})"
-            )
-            return None
-        self._work = place
-        return place
-
-    def _mark_failed(self, record: RunRecord, place: Path | None) -> None:
-        """Let a server that answers but does not take the run say so; `sync` sets it right."""
-        key = {"_id": record.run_id, "start_time": record.document["start_time"]}
-        trace = [f"run {record.run_id} could not be stored and waits in {place}\n"]
-        stop = record.document["stop_time"]
-        fields = {"status": "FAILED", "stop_time": stop, "fail_trace": trace}
-        try:
-            record.check()
-            self.database.runs.update_one(key, {"$set": fields})
-        except PyMongoError:
-            pass  # then it stays RUNNING without a heartbeat, which readers take for dead
+            say(self.failure)
 
     # Outages and problems
 
@@ -360,15 +278,15 @@ class RunObserver(MongoObserver):
         except PyMongoError as error:
             self._is_away(error)
         except Exception as error:
-            self._problem(f"{what} could not be stored: {_reason(error)}")
+            self._problem(f"{what} could not be stored: {reason(error)}")
 
     def _is_away(self, error: PyMongoError) -> None:
         self._away_until = time.monotonic() + BACKOFF
         if self._away_since is None:
             self._away_since = time.monotonic()
-            _say(
-                f"the database at {self._server()} does not take the run ({_reason(error)}); "
-                "everything is kept and sent again later"
+            say(
+                f"the database at {server_name(self.database)} does not take the run "
+                f"({reason(error)}); everything is kept and sent again later"
             )
 
     def _is_back(self) -> None:
@@ -376,62 +294,14 @@ class RunObserver(MongoObserver):
         if self._away_since is not None:
             seconds = time.monotonic() - self._away_since
             self._away_since = None
-            _say(f"the database is back after {seconds:.0f} s and has all of the run")
+            say(f"the database is back after {seconds:.0f} s and has all of the run")
 
     def _problem(self, sentence: str) -> None:
         if self.record is not None and self.record.note(sentence):
-            _say(sentence)
+            say(sentence)
 
     def _set(self, record: RunRecord, key: str, value: Any) -> None:
         known = len(record.problems)
         record.set_field(key, value)
         for problem in record.problems[known:]:
-            _say(problem)
-
-    def _server(self) -> str:
-        hosts = self.database.client.topology_description.server_descriptions()
-        return without_password(", ".join(f"{host}:{port}" for host, port in hosts))
-
-    # The folder of what waits
-
-    def _work_folder(self) -> Path:
-        """Return the folder that becomes the run's place in the spool, should it end there."""
-        if self._work is None:
-            work = self._spool_base / f".{self.run_id}-{os.getpid()}-{ObjectId()}"
-            work.mkdir(parents=True)
-            self._work = work
-        return self._work
-
-    def _copies_folder(self) -> Path:
-        folder = self._work_folder() / "artifacts"
-        folder.mkdir(exist_ok=True)
-        return folder
-
-    def _clear_work(self) -> None:
-        if self._work is not None:
-            shutil.rmtree(self._work, ignore_errors=True)
-            self._work = None
-
-
-def _join_last_beat() -> None:
-    """Wait for the heartbeat that Sacred has told to stop; Sacred itself waits only 2 s."""
-    for thread in _timers():
-        if thread.stopped.is_set() and thread is not threading.current_thread():
-            thread.join(BEAT_SECONDS)
-
-
-def _timers() -> Iterable[IntervalTimer]:
-    return [thread for thread in threading.enumerate() if isinstance(thread, IntervalTimer)]
-
-
-def _reason(error: BaseException) -> str:
-    """Return what an error says, on one short line."""
-    text = " ".join(str(error).split()).partition(", Timeout:")[0].partition(" (configured")[0]
-    return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
-
-
-def _say(text: str) -> None:
-    try:
-        print(text, file=sys.stderr, flush=True)
-    except (OSError, ValueError):
-        pass  # a closed terminal must not end the run
+            say(problem)

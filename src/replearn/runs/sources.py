@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from bson import ObjectId
+from gridfs import GridFS
+from pymongo import WriteConcern
+from pymongo.database import Database
 from sacred.dependencies import Source
 
 from replearn.paths import root
@@ -78,6 +82,38 @@ def _sources(files: Iterable[Path], state: GitState | None) -> Iterator[Source]:
             # One file speaks for all: Sacred lists a repository once per file that names it.
             yield Source(str(path), digest, state.url, state.commit, state.dirty)
             state = None
+
+
+def store_sources(database: Database, base: Path, names: Iterable[str]) -> list[list]:
+    """Store the files `names` below `base` that the database lacks; return [name, id] of all."""
+    contents = {name: (base / name).read_bytes() for name in names}
+    digests = {
+        name: hashlib.md5(content, usedforsecurity=False).hexdigest()
+        for name, content in contents.items()
+    }
+    paths = {name: str(base / name) for name in contents}
+    known: dict[tuple[str, str], ObjectId] = {}
+    for file in database.fs.files.find(
+        {"filename": {"$in": list(paths.values())}, "md5": {"$in": list(digests.values())}},
+        {"filename": 1, "md5": 1},
+    ):
+        known[file["filename"], file["md5"]] = file["_id"]
+    # Not each file waits for the journal; the run's document, written after them, does.
+    fs = GridFS(database.with_options(write_concern=WriteConcern(w=1)))
+    stored = []
+    for name, content in contents.items():
+        file_id = known.get((paths[name], digests[name]))
+        if file_id is None:
+            sha256 = hashlib.sha256(content).hexdigest()
+            # GridFS itself writes no md5 any more, and without it nothing is ever found again.
+            file_id = fs.put(
+                content,
+                filename=paths[name],
+                md5=digests[name],
+                metadata={"sha256": sha256, "length": len(content)},
+            )
+        stored.append([name, file_id])
+    return stored
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

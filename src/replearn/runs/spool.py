@@ -5,6 +5,7 @@ sims/spool/<database>/<run id>/
     metrics.json     all points of all metrics
     artifacts.json   what is stored, and what waits with length and sha256
     artifacts/       the files that wait
+    database.json    which database the run belongs to
 """
 
 import os
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bson import json_util
+from bson import ObjectId, json_util
 from gridfs import GridFS
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
@@ -42,34 +43,62 @@ def spooled_runs(database_name: str, folder: Path | None = None) -> list[Path]:
     return sorted(found, key=lambda path: [int(n) for n in path.name.split("-") if n.isdigit()])
 
 
-def write_spool(record: RunRecord, work: Path, base: Path, server: str = "") -> Path:
-    """Keep `record`, which `server` does not take, in a folder below `base`; return that folder.
+class SpoolPlace:
+    """Where one run keeps what waits; below `base`, made when the first thing waits."""
 
-    `work` (on the same disk) already holds the files that wait, in artifacts/; it becomes the
-    folder at once when all is written, so that no half of a run is ever taken for one.
+    def __init__(self, base: Path):
+        self.base = base
+        self._folder: Path | None = None
 
-    Raises:
-        OSError: if the disk is full or cannot be written.
-    """
-    (work / "artifacts").mkdir(parents=True, exist_ok=True)
-    _dump(work / "artifacts.json", record.artifacts.to_document())
-    _dump(work / "metrics.json", record.metrics.to_document(), _SHORT)
-    _dump(work / "database.json", {"key": record.key, "server": server})
-    _dump(work / "run.json", record.document)
-    if work.parent == base and not work.name.startswith("."):
-        return work
-    base.mkdir(parents=True, exist_ok=True)
-    for attempt in range(1, 1000):
-        place = base / (str(record.run_id) if attempt == 1 else f"{record.run_id}-{attempt}")
-        if not place.exists():
-            work.rename(place)
-            _sync_folder(base)
-            return place
-    raise OSError(f"{base} holds too many runs with id {record.run_id}")
+    def folder(self) -> Path:
+        """Return the folder of this run: a hidden one until `keep` has written all of the run."""
+        if self._folder is None:
+            folder = self.base / f".{os.getpid()}-{ObjectId()}"
+            folder.mkdir(parents=True)
+            self._folder = folder
+        return self._folder
+
+    def copies(self) -> Path:
+        """Return the folder of the files that wait."""
+        copies = self.folder() / "artifacts"
+        copies.mkdir(exist_ok=True)
+        return copies
+
+    def keep(self, record: RunRecord, server: str) -> Path:
+        """Write `record`, which `server` does not take, for `sync`; return its folder.
+
+        The folder gets its name at once when all is written, so that no half of a run is ever
+        taken for one.
+
+        Raises:
+            OSError: if the disk is full or cannot be written.
+        """
+        folder = self.folder()
+        self.copies()
+        record.artifacts.keep_copies = True
+        _dump(folder / "artifacts.json", record.artifacts.to_document())
+        _dump(folder / "metrics.json", record.metrics.to_document(), _SHORT)
+        _dump(folder / "database.json", {"key": record.key, "server": server})
+        _dump(folder / "run.json", record.document)
+        number = 1
+        while folder.name.startswith("."):
+            place = self.base / (f"{record.run_id}-{number}" if number > 1 else f"{record.run_id}")
+            if place.exists():  # of another database with this name
+                number += 1
+            else:
+                folder = self._folder = folder.rename(place)
+                _sync_folder(self.base)
+        return folder
+
+    def clear(self) -> None:
+        """Remove the folder: the database has all of the run."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
 
 
 def read_spool(folder: Path, database: Database) -> RunRecord:
-    """Return the run that `write_spool` kept in `folder`, to be stored in `database`.
+    """Return the run that `SpoolPlace.keep` wrote to `folder`, to be stored in `database`.
 
     Raises:
         InputError: if a file is missing or damaged.
