@@ -36,9 +36,10 @@ progress() { # TITLE LOG COMMAND...: run it, its output in LOG, its last line an
   local title=$1 log=$2 start=$SECONDS ticker='' code=0
   shift 2
   if [ -t 2 ]; then
-    while sleep 1; do
+    while true; do
       printf '\r\033[K%s: %d s  %.50s' "$title" $((SECONDS - start)) \
         "$(tail -n 1 "$log" 2>/dev/null | tr -d '\r\033')" >&2
+      sleep 1
     done &
     ticker=$!
   else
@@ -46,8 +47,8 @@ progress() { # TITLE LOG COMMAND...: run it, its output in LOG, its last line an
   fi
   "$@" >"$log" 2>&1 || code=$?
   if [ -n "$ticker" ]; then
-    kill "$ticker" 2>/dev/null
-    wait "$ticker" 2>/dev/null
+    kill "$ticker" 2>/dev/null || true
+    wait "$ticker" 2>/dev/null || true # it answers with the code of its end, which is no failure
     printf '\r\033[K' >&2
   fi
   if [ "$code" -ne 0 ]; then
