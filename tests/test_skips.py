@@ -48,12 +48,14 @@ def outcomes(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_without_ci_a_skip_is_a_skip(outcomes):
     code, last, _ = outcomes("")
     assert code == 0 and "1 passed, 4 skipped, 1 xfailed" in last
     assert outcomes("", CI="false")[0] == 0
 
 
+@pytest.mark.slow
 def test_with_ci_a_skip_is_a_failure_that_names_its_reason(outcomes):
     code, last, output = outcomes("test_file.py", CI="true")
     assert code == 1 and "2 failed, 1 passed, 1 skipped, 1 xfailed, 1 error" in last
@@ -62,6 +64,7 @@ def test_with_ci_a_skip_is_a_failure_that_names_its_reason(outcomes):
     assert code != 0 and "test_file.py was skipped" in output
 
 
+@pytest.mark.slow
 def test_with_ci_the_named_tests_may_skip(outcomes):
     allowed = "# real data\ntest_file.py\ntest_some.py::test_marked  # why\n"
     code, last, _ = outcomes(allowed + "test_some.py::test_real_data\n", CI="true")
