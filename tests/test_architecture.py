@@ -20,7 +20,8 @@ ROOMS = {
     "models": set(),
     "analysis": set(),
     "training": {"models"},
-    "runs": {"dataset", "models", "training", "analysis"},
+    "runs": {"dataset", "models", "training"},
+    "study": {"dataset", "models", "training", "analysis", "runs"},
 }
 # Package -> the rooms of src/replearn that may import it.
 ONLY_IN = {
@@ -29,7 +30,7 @@ ONLY_IN = {
     "gridfs": {"runs"},
     "bson": {"runs"},
     "incense": {"runs"},
-    "ignite": {"training", "runs"},
+    "ignite": {"training", "study"},
     "matplotlib": {"analysis"},
 }
 # Folder of scripts/ -> the other folders and commands of scripts/ that it may import.

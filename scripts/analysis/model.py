@@ -29,15 +29,15 @@ ex.add_named_config("fast", n_images=300, n_shown=4)
 @ex.main
 def analyse(run, step, n_images, n_shown, dci, _config, _run):
     """Return the scores of the model; the figures are artifacts."""
-    from replearn.runs.inspection import (
+    from replearn.runs.query import find_runs
+    from replearn.study.inspection import (
         check_vae,
         draw_latents,
         draw_reconstructions,
         encode_run,
         score_codes,
     )
-    from replearn.runs.query import find_runs
-    from replearn.runs.results import results_of
+    from replearn.study.results import results_of
 
     if run is None:
         raise InputError("run=ID is needed; 'python -m runs list' shows the finished runs")

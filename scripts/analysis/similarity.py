@@ -31,10 +31,10 @@ ex.add_named_config("fast", n_probe=64)
 def compare(where, measures, layers, steps, baseline, n_probe, pooling, latent, _config, _run):
     """Return the mean similarity of the same layer in different runs, trained and untrained."""
     from replearn.analysis.similarity import progress_bars
-    from replearn.runs.comparison import choose_steps, common_layers, common_probe, compare_layers
-    from replearn.runs.layer_maps import draw_layer_maps
     from replearn.runs.query import find_runs
-    from replearn.runs.results import results_of
+    from replearn.study.comparison import choose_steps, common_layers, common_probe, compare_layers
+    from replearn.study.layer_maps import draw_layer_maps
+    from replearn.study.results import results_of
 
     runs = find_runs(where).require()
     names, probe = common_layers(runs, layers), common_probe(runs, n_probe)

@@ -27,9 +27,9 @@ ex.add_named_config("fast", {})
 @ex.main
 def summarise(where, columns, caption, at_least, at_most, _run):
     """Return how many runs and groups the table has."""
-    from replearn.runs.panels import draw_hinton_panel
-    from replearn.runs.results import results_of, twin_note
-    from replearn.runs.summary import check_limits, choose_columns, find_study
+    from replearn.study.panels import draw_hinton_panel
+    from replearn.study.results import results_of, twin_note
+    from replearn.study.summary import check_limits, choose_columns, find_study
 
     study = find_study(where)
     check_limits(study, at_least, at_most)

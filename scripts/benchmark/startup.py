@@ -19,7 +19,8 @@ mark("interpreter")
 import torch, ignite, sacred, pymongo
 mark("torch, ignite, sacred, pymongo")
 from experiments.unsupervised import ex
-from replearn.runs import commandline, tracked
+from replearn.runs import commandline
+from replearn.study import tracked
 mark("replearn and the experiment")
 def after(module, name, label):
     made = getattr(module, name)

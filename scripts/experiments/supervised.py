@@ -16,8 +16,8 @@ from ingredients.training import training_ingredient
 from replearn.paths import root
 from replearn.runs.commandline import run_commandline
 from replearn.runs.rebuild import make_loss, make_model
-from replearn.runs.targets import make_targets
-from replearn.runs.tracked import make_task, prepare, train_tracked
+from replearn.study.targets import make_targets
+from replearn.study.tracked import make_task, prepare, train_tracked
 
 ex = Experiment(
     "supervised",

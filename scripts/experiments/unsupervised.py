@@ -14,9 +14,9 @@ from ingredients.model import model_ingredient
 from ingredients.training import training_ingredient
 from replearn.paths import root
 from replearn.runs.commandline import run_commandline
-from replearn.runs.learned import vae_scores
 from replearn.runs.rebuild import make_loss, make_model
-from replearn.runs.tracked import make_task, prepare, train_tracked
+from replearn.study.learned import vae_scores
+from replearn.study.tracked import make_task, prepare, train_tracked
 
 ex = Experiment(
     "unsupervised",

@@ -9,8 +9,8 @@ from analysis import similarity, summary
 from experiments import supervised, unsupervised
 from replearn.analysis.similarity import SimilarityResult, compare
 from replearn.runs.commandline import run_commandline
-from replearn.runs.probes import probe_of
 from replearn.runs.query import find_runs, load_run
+from replearn.study.probes import probe_of
 
 pytestmark = pytest.mark.slow
 SMALL = ["dataset.circles", "model.burgess", "training.beta", "fast", "progress=False"]

@@ -12,8 +12,8 @@ from replearn.analysis.activations import fingerprint
 from replearn.analysis.cache import cached_representations
 from replearn.analysis.similarity import SimilarityResult, compare_all
 from replearn.errors import InputError, nearest
-from replearn.runs.probes import Probe, probe_of
 from replearn.runs.run import Run
+from replearn.study.probes import Probe, probe_of
 from replearn.training.checkpoints import weights_name
 
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ignite
 import numpy as np
@@ -17,7 +17,6 @@ import safetensors
 import torch
 from ignite.engine import Engine, Events
 from numpy.typing import NDArray
-from sacred.run import Run
 from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -38,6 +37,9 @@ from replearn.training.loss import Loss
 from replearn.training.optimizers import make_optimizer
 from replearn.training.seeds import derive_seed, make_generator, stream_seeds
 
+if TYPE_CHECKING:
+    from sacred.run import Run
+
 # Ignite reports every exception on its logger before it raises it: once is enough.
 logging.getLogger("ignite.engine.engine").setLevel(logging.CRITICAL)
 
@@ -50,7 +52,7 @@ class Task:
     held_out: Batches
 
 
-def prepare(run: Run, config: Mapping[str, Any]) -> tuple[ImageDataset, torch.device]:
+def prepare(run: "Run", config: Mapping[str, Any]) -> tuple[ImageDataset, torch.device]:
     """Load the data set and choose the device; write both, and the versions, to the run's info."""
     torch.set_num_threads(config["threads"])
     device = choose_device(config["device"])
@@ -106,7 +108,7 @@ def some_of(indices: NDArray[np.int64], n: int, seed: int) -> NDArray[np.int64]:
 
 
 def train_tracked(
-    run: Run, config: Mapping[str, Any], model: nn.Module, loss: Loss, task: Task
+    run: "Run", config: Mapping[str, Any], model: nn.Module, loss: Loss, task: Task
 ) -> dict[str, float]:
     """Train `model` as `config` says and return the held-out average of every term of the loss.
 
@@ -205,7 +207,7 @@ def versions() -> dict[str, str]:
 class _Store:
     """Write bytes to a file and add it to the run as an artifact."""
 
-    def __init__(self, run: Run, folder: Path):
+    def __init__(self, run: "Run", folder: Path):
         self.run, self.folder = run, folder
 
     def file(self, name: str, content: bytes) -> None:

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from replearn.analysis.figures import heatmap_panel, similarity_heatmap
 from replearn.analysis.similarity import MEASURES, SimilarityResult
-from replearn.runs.comparison import Source, between_runs
-from replearn.runs.results import Results
+from replearn.study.comparison import Source, between_runs
+from replearn.study.results import Results
 
 
 def draw_layer_maps(

@@ -13,9 +13,9 @@ from replearn.analysis.figures import hinton, latent_distributions, reconstructi
 from replearn.analysis.traversal import latent_kl, traversal_values, traverse
 from replearn.dataset.images import ImageDataset
 from replearn.errors import InputError
-from replearn.runs.probes import decode, encode, probe_of, reconstruct
-from replearn.runs.results import Results
 from replearn.runs.run import Run
+from replearn.study.probes import decode, encode, probe_of, reconstruct
+from replearn.study.results import Results
 
 
 @dataclass(frozen=True)

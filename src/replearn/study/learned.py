@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from replearn.models.output import VAEOutput
-from replearn.runs.tracked import Task
+from replearn.study.tracked import Task
 
 MEAN_IMAGE_BATCHES = 32
 

@@ -1,8 +1,8 @@
 """Figures of a whole study, from the arrays that the analyses of its runs have stored."""
 
 from replearn.analysis.figures import hinton_panel
-from replearn.runs.results import Results
-from replearn.runs.summary import Study
+from replearn.study.results import Results
+from replearn.study.summary import Study
 
 
 def draw_hinton_panel(results: Results, study: Study) -> None:

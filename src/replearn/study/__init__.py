@@ -1,0 +1,1 @@
+"""What joins the rooms: train tracked runs, look at them, compare and summarise them."""
