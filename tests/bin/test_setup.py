@@ -142,6 +142,12 @@ def test_changed_requirements_and_a_moved_checkout_are_set_up_anew(checkout, tmp
     done = subprocess.run([python, "-c", code], cwd="/", capture_output=True, text=True)
     assert done.stdout.strip() == str(moved / "src" / "replearn" / "__init__.py")
 
+    # A system whose Python has gone, as after an upgrade.
+    (moved / ".venv" / "bin" / "python").unlink()
+    (moved / ".venv" / "bin" / "python").symlink_to("/usr/bin/no-such-python")
+    assert "Making .venv: done" in run(moved).stderr
+    assert subprocess.run([python, "-c", code], cwd="/", capture_output=True, check=True)
+
     (moved / "requirements.txt").write_text("no-such-package==1\n")
     failed = run(moved)
     assert failed.returncode == 1
