@@ -1,4 +1,4 @@
-"""A small experiment in a process of its own, to be interrupted and cut off from its server."""
+"""Fixtures of the run tests: an experiment in this process, and one in a process of its own."""
 
 import os
 import subprocess
@@ -6,15 +6,19 @@ import sys
 from pathlib import Path
 
 import pytest
+import sacred
+from sacred import Experiment, stdout_capturing
 
 import replearn
+from replearn.runs.observer import RunObserver
+from replearn.runs.output import install_capture
 
 SRC = Path(replearn.__file__).parents[1]
 PROBE = Path(__file__).parent / "probe_experiment.py"
 
 
 class Probe:
-    """A run of probe_experiment.py in a process of its own."""
+    """A run of probe_experiment.py in a process of its own, to interrupt and to cut off."""
 
     def __init__(self, home, url, name, steps, pause, patience=60, **environment):
         command = [sys.executable, str(PROBE), str(steps), str(pause), str(patience)]
@@ -64,3 +68,40 @@ def start_probe(tmp_path):
         if probe.process.poll() is None:
             probe.process.kill()
         probe.process.communicate()
+
+
+@pytest.fixture
+def run_with(database, tmp_path, monkeypatch):
+    """Run a main function as an experiment; return its document and the observer."""
+    monkeypatch.setattr(stdout_capturing, "tee_output_python", stdout_capturing.tee_output_python)
+    monkeypatch.setattr(sacred.SETTINGS, "DEFAULT_BEAT_INTERVAL", 0.2)
+    monkeypatch.setattr(sacred.SETTINGS, "DISCOVER_DEPENDENCIES", "none")
+    install_capture()
+
+    def run(main, config=None, observer=None, prepare=None, fails=None, **options):
+        experiment = Experiment("probe", save_git_info=False, interactive=True)
+        experiment.add_config(config or {"a": 1})
+        experiment.main(main)
+        if prepare:
+            prepare(experiment)
+        observer = observer or RunObserver(database, spool_folder=tmp_path / "spool", patience=1)
+        experiment.observers.append(observer)
+        if fails:
+            with pytest.raises(fails):
+                experiment.run(options=options)
+        else:
+            experiment.run(options=options)
+        return database.runs.find_one({"_id": observer.run_entry["_id"]}), observer
+
+    return run
+
+
+@pytest.fixture
+def curve(database):
+    """A function: the steps and values of a stored metric, None where there is none."""
+
+    def find(run_id, name):
+        found = database.metrics.find_one({"run_id": run_id, "name": name})
+        return found and (found["steps"], found["values"])
+
+    return find

@@ -4,56 +4,18 @@ import hashlib
 import threading
 import time
 from datetime import datetime
-from pathlib import Path
 
 import gridfs
-import numpy as np
 import pymongo
 import pytest
-import sacred
-import torch
 from pymongo.monitoring import CommandListener
-from sacred import Experiment, stdout_capturing
 from sacred.observers import MongoObserver
 
 from replearn.errors import InputError
-from replearn.runs import metrics as metrics_module
 from replearn.runs.artifacts import ArtifactStore
 from replearn.runs.metrics import MetricStore
 from replearn.runs.observer import RunObserver
-from replearn.runs.output import install_capture
 from replearn.runs.record import RunRecord
-
-
-@pytest.fixture
-def run_with(database, tmp_path, monkeypatch):
-    """Run a main function as an experiment; return its document and the observer."""
-    monkeypatch.setattr(stdout_capturing, "tee_output_python", stdout_capturing.tee_output_python)
-    monkeypatch.setattr(sacred.SETTINGS, "DEFAULT_BEAT_INTERVAL", 0.2)
-    monkeypatch.setattr(sacred.SETTINGS, "DISCOVER_DEPENDENCIES", "none")
-    install_capture()
-
-    def run(main, config=None, observer=None, prepare=None, fails=None, **options):
-        experiment = Experiment("probe", save_git_info=False, interactive=True)
-        experiment.add_config(config or {"a": 1})
-        experiment.main(main)
-        if prepare:
-            prepare(experiment)
-        observer = observer or RunObserver(database, spool_folder=tmp_path / "spool", patience=1)
-        experiment.observers.append(observer)
-        if fails:
-            with pytest.raises(fails):
-                experiment.run(options=options)
-        else:
-            experiment.run(options=options)
-        return database.runs.find_one({"_id": observer.run_entry["_id"]}), observer
-
-    return run
-
-
-def curve(database, run_id, name):
-    found = database.metrics.find_one({"run_id": run_id, "name": name})
-    return found and (found["steps"], found["values"])
 
 
 def test_the_document_is_sacreds_with_identity_and_completion_record(run_with, database, tmp_path):
@@ -98,143 +60,6 @@ def test_the_document_is_sacreds_with_identity_and_completion_record(run_with, d
     assert observer.failure is None and not list((tmp_path / "spool").rglob("*"))
 
 
-def test_a_tensor_does_not_stop_the_observer(run_with, database):
-    def main(_run):
-        values = [
-            torch.tensor(1.5), torch.tensor([2.5]), np.array(3.5), np.float32(4.5), 5, True,
-            torch.tensor(7.5, requires_grad=True), torch.tensor(8.5, dtype=torch.bfloat16),
-        ]  # fmt: skip
-        for step, value in enumerate(values):
-            _run.log_scalar("loss", value, torch.tensor(step))
-        return {"t": torch.tensor(2), "f": np.float32(0.5), "a": np.arange(3), "p": (1, Path("x"))}
-
-    document, _ = run_with(main)
-    assert curve(database, 1, "loss") == (list(range(8)), [1.5, 2.5, 3.5, 4.5, 5, 1, 7.5, 8.5])
-    assert document["status"] == "COMPLETED" and document["heartbeat"] is not None
-    assert document["result"] == {"t": 2, "f": 0.5, "a": [0, 1, 2], "p": [1, "x"]}
-
-
-def test_what_no_plot_can_show_is_left_out_counted_and_said(run_with, database, capsys):
-    def main(_run):
-        bad = [float("nan"), float("inf"), "text", None, [1], torch.ones(2), 2**3000, 1j]
-        for step, value in enumerate([*bad, 1.0]):
-            _run.log_scalar("loss", value, step)
-        _run.log_scalar("loss", 2.0, 2**63)
-        _run.log_scalar("loss", 3.0, 9.5)
-
-    document, observer = run_with(main)
-    assert curve(database, 1, "loss") == ([8], [1.0])
-    assert document["info"]["dropped_points"] == {"loss": {"not finite": 2, "not a number": 8}}
-    assert document["completion"]["metrics"] == {"loss": 1}
-    assert observer.failure is None
-    said = capsys.readouterr().err
-    assert said.count("a value of metric loss is not finite") == 1
-    assert said.count("a value of metric loss is not a number") == 1
-
-
-def test_points_keep_their_order_over_many_beats_and_threads(run_with, database):
-    def main(_run):
-        for step in range(3000):
-            _run.log_scalar("a", step * 0.5, step)
-            if step % 300 == 0:
-                _run.log_scalar("b", -step, step)
-                time.sleep(0.05)
-
-    run_with(main)
-    assert curve(database, 1, "a") == (list(range(3000)), [step * 0.5 for step in range(3000)])
-    assert curve(database, 1, "b") == (list(range(0, 3000, 300)), [-s for s in range(0, 3000, 300)])
-    assert database.metrics.find_one({"name": "a"})["n"] == 3000
-
-
-def test_a_push_whose_answer_was_lost_is_not_applied_twice(database):
-    now = datetime(2026, 1, 1)
-    store = MetricStore(database.metrics, 7)
-    store.add("loss", [0, 1], [0.0, 0.1], [now, now])
-    store.flush()
-    store.add("loss", [2], [0.2], [now])
-    store.flush()
-    store.curves["loss"].stored = 2  # as after a lost answer: applied there, unknown here
-    store.add("loss", [3], [0.3], [now])
-    store.flush()
-    assert curve(database, 7, "loss") == ([0, 1, 2, 3], [0.0, 0.1, 0.2, 0.3])
-    store.curves["loss"].stored = 0  # also of the very first one
-    store.flush()
-    assert database.metrics.count_documents({}) == 1
-    assert curve(database, 7, "loss")[0] == [0, 1, 2, 3]
-
-
-def test_a_server_that_lost_points_gets_them_again(database):
-    now = datetime(2026, 1, 1)
-    store = MetricStore(database.metrics, 7)
-    store.add("loss", range(5), range(5), [now] * 5)
-    store.flush()
-    database.metrics.update_one({}, {"$set": {"steps": [0], "values": [0.0], "n": 1}})
-    store.verify()
-    assert curve(database, 7, "loss")[0] == [0, 1, 2, 3, 4]
-    database.metrics.delete_many({})
-    store.verify()
-    assert curve(database, 7, "loss") == ([0, 1, 2, 3, 4], [0.0, 1.0, 2.0, 3.0, 4.0])
-
-
-def test_a_curve_that_outgrows_its_document_goes_on_in_a_further_one(database, monkeypatch):
-    monkeypatch.setattr(metrics_module, "POINTS_PER_DOCUMENT", 10)
-    monkeypatch.setattr(metrics_module, "POINTS_PER_PUSH", 4)
-    now = datetime(2026, 1, 1)
-    store = MetricStore(database.metrics, 7)
-    store.add("loss", range(25), range(25), [now] * 25)
-    store.flush()
-    assert store.counts == {"loss": 10, "loss.part2": 10, "loss.part3": 5}
-    parts = [curve(database, 7, name)[0] for name in store.counts]
-    assert sum(parts, []) == list(range(25))
-
-
-@pytest.mark.slow
-def test_more_points_than_a_document_of_16_mb_holds(run_with, database):
-    def main(_run):
-        for step in range(450_000):
-            _run.log_scalar("loss", 1 / (step + 1), step + 2**40)
-
-    document, observer = run_with(main)
-    assert document["status"] == "COMPLETED" and observer.failure is None
-    assert document["completion"]["metrics"] == {"loss": 300_000, "loss.part2": 150_000}
-    steps, values = curve(database, 1, "loss.part2")
-    assert steps == list(range(2**40 + 300_000, 2**40 + 450_000)) and values[-1] == 1 / 450_000
-
-
-def test_artifacts_of_one_name_replace_each_other(run_with, database, tmp_path):
-    def main(_run):
-        for content in ("one", "two", "three"):
-            (tmp_path / "resume.json").write_text(content)
-            _run.add_artifact(tmp_path / "resume.json")
-        (tmp_path / "resume.json").unlink()
-
-    document, _ = run_with(main)
-    assert [artifact["name"] for artifact in document["artifacts"]] == ["resume.json"]
-    files = gridfs.GridFS(database)
-    assert files.get(document["artifacts"][0]["file_id"]).read() == b"three"
-    assert database.fs.files.count_documents({"filename": {"$regex": "^artifact"}}) == 1
-    assert document["completion"]["artifacts"]["resume.json"]["length"] == 5
-
-
-@pytest.mark.parametrize(
-    ("name", "sentence"),
-    [("figures/x.png", "must have no slash"), ("absent.txt", "No such file or directory")],
-)
-def test_an_artifact_that_cannot_be_stored_fails_the_run(
-    run_with, database, tmp_path, capsys, name, sentence
-):
-    def main(_run):
-        (tmp_path / "x.png").write_bytes(b"x")
-        _run.add_artifact(tmp_path / ("x.png" if "/" in name else name), name)
-        _run.log_scalar("loss", 1.0, 0)
-        return 1.0
-
-    document, observer = run_with(main)
-    assert document["status"] == "FAILED" and sentence in document["fail_trace"][0]
-    assert sentence in observer.failure and sentence in capsys.readouterr().err
-    assert curve(database, 1, "loss") == ([0], [1.0])  # and all else is stored
-
-
 @pytest.mark.parametrize("where", ["info", "result"])
 def test_more_than_16_mb_is_one_sentence_and_not_a_run_that_runs_for_ever(run_with, where):
     def main(_run):
@@ -249,31 +74,6 @@ def test_more_than_16_mb_is_one_sentence_and_not_a_run_that_runs_for_ever(run_wi
     assert "is too large for a run document (20 MB" in observer.failure
     assert document["info"]["small"] == 1 and observer.failure + "\n" in document["fail_trace"]
     assert observer.failure == (document["info"]["big"] if where == "info" else document["result"])
-
-
-def test_twenty_million_characters_of_output_are_capped(run_with):
-    def main(_run):
-        print("the head")
-        for number in range(20):
-            print(str(number % 10) * 1_000_000)
-        print("the tail")
-
-    document, observer = run_with(main)
-    text = document["captured_out"]
-    assert text.startswith("the head\n0000") and text.endswith("9999\nthe tail\n")
-    assert "[… 19000038 characters left out …]" in text and len(text) < 1_000_100
-    assert document["status"] == "COMPLETED" and observer.failure is None
-
-
-def test_all_output_of_a_failed_run_is_kept(run_with):
-    def main():
-        for number in range(20_000):
-            print(number)
-        raise KeyError("the end")
-
-    document, _ = run_with(main, fails=KeyError)
-    assert document["captured_out"].split() == [str(number) for number in range(20_000)]
-    assert document["status"] == "FAILED" and "the end" in document["fail_trace"][-1]
 
 
 class Updates(CommandListener):
@@ -310,44 +110,6 @@ def test_a_beat_sends_only_what_changed(run_with, database, mongo_server, tmp_pa
     assert sum("captured_out" in beat for beat in beats) == 1
     assert {key for beat in beats[1:] for key in beat} <= {"heartbeat", "captured_out", "info"}
     assert beats[-1].keys() == {"heartbeat"}
-
-
-def test_sources_are_stored_once_for_two_runs(run_with, database, tmp_path):
-    (tmp_path / "model.py").write_text("x = 1\n")
-
-    def prepare(experiment):
-        experiment.base_dir = str(tmp_path)
-        experiment.add_source_file(str(tmp_path / "model.py"))
-
-    first, _ = run_with(lambda: 0, prepare=prepare)
-    second, _ = run_with(lambda: 0, prepare=prepare)
-    assert first["_id"] + 1 == second["_id"]
-    assert first["experiment"]["sources"] == second["experiment"]["sources"]
-    path = str(tmp_path / "model.py")
-    assert database.fs.files.count_documents({"filename": path}) == 1
-    (tmp_path / "model.py").write_text("x = 2\n")
-    third, _ = run_with(lambda: 0, prepare=prepare)
-    assert database.fs.files.count_documents({"filename": path}) == 2
-    files = gridfs.GridFS(database)
-    for run, content in ((first, b"x = 1\n"), (third, b"x = 2\n")):
-        ids = dict(run["experiment"]["sources"])
-        stored = files.get(ids["model.py"])
-        assert stored.read() == content
-        assert stored.metadata["sha256"] == hashlib.sha256(content).hexdigest()
-
-
-def test_resources_carry_digest_and_length(run_with, tmp_path):
-    (tmp_path / "data.bin").write_bytes(b"abc")
-
-    def main(_run):
-        with _run.open_resource(str(tmp_path / "data.bin"), "rb") as file:
-            file.read()
-        _run.add_resource(str(tmp_path / "data.bin"))
-
-    document, _ = run_with(main)
-    # The SHA-256 of "abc" from FIPS 180-2, appendix B.1.
-    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert document["resources"] == [[str(tmp_path / "data.bin"), f"sha256:{digest}", 3]]
 
 
 def test_ids_are_whole_numbers_also_beside_text_and_orphans(run_with, database):
@@ -389,7 +151,7 @@ def test_a_run_never_writes_into_another_that_took_its_id(run_with, database, tm
     assert observer.spooled == tmp_path / "spool" / database.name / "1"
 
 
-def test_a_deleted_document_comes_back_whole(run_with, database):
+def test_a_deleted_document_comes_back_whole(run_with, database, curve):
     def main(_run):
         _run.log_scalar("loss", 1.0, 0)
         time.sleep(0.5)
@@ -400,7 +162,7 @@ def test_a_deleted_document_comes_back_whole(run_with, database):
 
     document, observer = run_with(main)
     assert document["status"] == "COMPLETED" and document["config"]["a"] == 1
-    assert curve(database, 1, "loss") == ([0], [1.0]) and observer.failure is None
+    assert curve(1, "loss") == ([0], [1.0]) and observer.failure is None
 
 
 def test_the_status_is_set_only_with_everything_else_in_place(database, tmp_path, monkeypatch):
@@ -424,7 +186,7 @@ def test_the_status_is_set_only_with_everything_else_in_place(database, tmp_path
 
 
 @pytest.mark.slow
-def test_the_last_beat_is_waited_for_however_long_it_takes(run_with, database, monkeypatch):
+def test_the_last_beat_is_waited_for_however_long_it_takes(run_with, monkeypatch, curve):
     flush = RunRecord.flush
 
     def slow_flush(self):
@@ -442,5 +204,5 @@ def test_the_last_beat_is_waited_for_however_long_it_takes(run_with, database, m
 
     document, _ = run_with(main)
     assert document["completion"]["metrics"] == {"loss": 1000}
-    assert curve(database, 1, "loss")[0] == list(range(1000))
+    assert curve(1, "loss")[0] == list(range(1000))
     assert document["captured_out"] == "the last words\n"

@@ -63,3 +63,28 @@ def test_a_long_text_keeps_head_and_tail():
     text = "h" * 10 + "m" * 100 + "t" * 20
     assert shorten(text, 10, 20) == "h" * 10 + "\n[… 100 characters left out …]\n" + "t" * 20
     assert shorten(text, 100, 30) == text
+
+
+def test_twenty_million_characters_of_output_are_capped(run_with):
+    def main(_run):
+        print("the head")
+        for number in range(20):
+            print(str(number % 10) * 1_000_000)
+        print("the tail")
+
+    document, observer = run_with(main)
+    text = document["captured_out"]
+    assert text.startswith("the head\n0000") and text.endswith("9999\nthe tail\n")
+    assert "[… 19000038 characters left out …]" in text and len(text) < 1_000_100
+    assert document["status"] == "COMPLETED" and observer.failure is None
+
+
+def test_all_output_of_a_failed_run_is_kept(run_with):
+    def main():
+        for number in range(20_000):
+            print(number)
+        raise KeyError("the end")
+
+    document, _ = run_with(main, fails=KeyError)
+    assert document["captured_out"].split() == [str(number) for number in range(20_000)]
+    assert document["status"] == "FAILED" and "the end" in document["fail_trace"][-1]

@@ -1,0 +1,30 @@
+"""A representation made compact: its rank, its singular values, all its similarities."""
+
+import numpy as np
+import pytest
+
+from replearn.analysis.similarity import MEASURES, compact, compare_all, factorise
+
+
+def test_compact_keeps_all_similarities(mixed):
+    reduced = {name: compact(x) for name, x in mixed.items()}
+    assert reduced["repeated"].shape == (60, 6)
+    assert reduced["wide"].shape[1] <= 59
+    whole, small = compare_all(mixed, MEASURES), compare_all(reduced, MEASURES)
+    for name in MEASURES:
+        atol = 1e-12 if MEASURES[name].higher_is_closer else 2e-7
+        np.testing.assert_allclose(small.values[name], whole.values[name], rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("d", [30, 200])
+def test_singular_values_down_to_the_rank_cut(d):
+    rng = np.random.default_rng(0)
+    s = np.array([3.0, 0.1, 1e-3, 1e-5, 1e-7, 1e-10])
+    u = np.linalg.qr(np.hstack([np.ones((40, 1)), rng.standard_normal((40, 6))]))[0][:, 1:]
+    v = np.linalg.qr(rng.standard_normal((d, 6)))[0]
+    factors = factorise((u * s) @ v.T + 5)
+    # 5 + 1e-10 is rounded at 1e-15; the Gram matrix alone would lose all below 3e-8.
+    np.testing.assert_allclose(factors.s, s[:5], rtol=0, atol=1e-10)
+    assert factors.rank == 5
+    np.testing.assert_allclose(factors.u.T @ factors.u, np.eye(5), atol=1e-8)
+    np.testing.assert_allclose(np.abs(factors.u.T @ u[:, :5]), np.eye(5), atol=1e-6)
