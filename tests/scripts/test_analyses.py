@@ -105,6 +105,19 @@ def test_similarity_is_the_measure_of_the_activations(study):
     assert run.info["source_runs"] == [1, 2]
 
 
+def test_layers_are_compared_with_the_factors(study):
+    assert do(similarity, "where.tags=study", "where.experiment=unsupervised", "n_probe=64",
+              "layers=[input,factors]", "measures=cka_linear", "progress=False") == 0  # fmt: skip
+    found = SimilarityResult.from_arrays(
+        find_runs({"experiment": "analysis.similarity"}, study)[-1].load("similarity.npz")
+    )
+    trained = load_run(1, study)
+    probe = probe_of(trained.config["dataset"], trained.dataset(), 64)
+    images = torch.cat(list(probe.batches())).flatten(1)
+    expected = compare(images, probe.factors.astype(float), measure="cka_linear")
+    assert found.value("cka_linear", "1/20/input", "1/20/factors") == pytest.approx(expected)
+
+
 def test_summary_has_mean_and_counts_and_names_its_runs(study):
     assert do(summary, "where.experiment=unsupervised", "where.tags=study") == 0
     run = find_runs({"experiment": "analysis.summary"}, study)[-1]

@@ -220,6 +220,19 @@ def test_options_that_break_runs_are_refused(capsys, option):
     assert f"the option {flag[0]} is not supported" in capsys.readouterr().err
 
 
+def test_a_database_that_is_not_there_is_one_sentence(monkeypatch, capsys):
+    monkeypatch.setenv("MONGO_URL", "mongodb://user:secret@127.0.0.1:1/")
+    assert run_commandline(unsupervised.ex, ["X", "with", *SMALL]) == 1
+    said = capsys.readouterr().err
+    assert "127.0.0.1:1" in said and "MONGO_URL" in said
+    assert "secret" not in said and "Traceback" not in said
+
+
+def test_a_run_without_heartbeats_is_refused(capsys):
+    assert run_commandline(unsupervised.ex, ["X", "-b", "0", "with", "fast"]) == 1
+    assert "-b 0 would store no metrics" in capsys.readouterr().err
+
+
 def test_the_published_command_line_is_understood(capsys):
     # Montero et al. (2022), README: to the letter, but for what is done with it.
     published = "dataset.dsprites model.kim training.factor model.latent_size=50"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from docopt import DocoptExit, docopt
-from sacred import Experiment
+from sacred import SETTINGS, Experiment
 from sacred.arg_parser import get_config_updates
 from sacred.run import Run
 from sacred.utils import ensure_wellformed_argv
@@ -30,7 +30,13 @@ from replearn.runs.config import (
 from replearn.runs.output import install_capture, tidy
 from replearn.runs.sources import collect_sources
 
+# Read when an experiment is made. All installed packages are listed at no cost, while "imported"
+# sees three of them and takes half a second; sources are collected by `collect_sources`.
+SETTINGS.DISCOVER_DEPENDENCIES = "pkg"
+SETTINGS.DISCOVER_SOURCES = "none"
+
 SPOOLED = 3
+FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)  # a disk, a file-size limit, a quota
 REFUSED = {
     "--mongo_db": "-m", "--id": "-i", "--queue": "-q", "--file_storage": "-F", "--s3": "-S",
     "--sql": "-s", "--tiny_db": "-t", "--capture": "-C",
@@ -84,6 +90,8 @@ def parse(
                 f"observer; MONGO_URL and MONGO_DB choose the database, 'python -m sweep' "
                 f"runs many configurations"
             )
+    if options.get("--beat-interval") in ("0", "0.0"):
+        raise InputError("-b 0 would store no metrics; expected seconds between two heartbeats")
     command = options.get("COMMAND") or experiment.default_command
     if error := experiment._check_command(command):
         if not (options["help"] or options["--help"]):
@@ -178,7 +186,7 @@ def _execute(run: Run, observer: Any) -> int:
         except (InputError, FloatingPointError) as error:
             return _say(error)
         except OSError as error:
-            return _say(error) if error.errno == errno.ENOSPC else _unexpected()
+            return _say(error) if error.errno in FULL else _unexpected()
         except Exception:
             return _unexpected()
         finally:

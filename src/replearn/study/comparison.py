@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,6 +16,9 @@ from replearn.errors import InputError, nearest
 from replearn.runs.run import Run
 from replearn.study.probes import Probe, probe_of
 from replearn.training.checkpoints import weights_name
+
+# Layers that are no activations: what the images show.
+TARGETS = ("labels", "factors")
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Representations(Mapping[str, Tensor]):
 
     def __getitem__(self, label: str) -> Tensor:
         source, layer = self._places[label]
+        if layer in TARGETS:
+            return targets(self._probe, layer)
         if label not in self._ready:
             self._ready = {source.label(name): x for name, x in self._read(source, layer)}
         return self._ready.pop(label)
@@ -56,7 +62,7 @@ class Representations(Mapping[str, Tensor]):
                 f"of steps {', '.join(map(str, source.run.checkpoints))}"
             )
         # The layers from this one on: what is asked for next. Those before are done with.
-        rest = self._layers[self._layers.index(layer) :]
+        rest = [x for x in self._layers[self._layers.index(layer) :] if x not in TARGETS]
         return cached_representations(
             source.run.model(source.step),
             rest,
@@ -71,6 +77,20 @@ class Representations(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self._places)
+
+
+def targets(probe: Probe, kind: str) -> Tensor:
+    """Return what the images show as a representation: labels one-hot (N, n), or factors (N, K).
+
+    Raises:
+        InputError: if the data set has no such targets.
+    """
+    data = probe.data
+    if kind == "labels" and data.labels is not None:
+        return torch.eye(int(data.labels.max()) + 1)[data.labels[probe.indices]]
+    if kind == "factors" and data.factors is not None:
+        return torch.from_numpy(data.factors[probe.indices]).double()
+    raise InputError(f"{data.name} has no {kind} to compare layers with")
 
 
 def common_probe(runs: Sequence[Run], n: int) -> Probe:
@@ -108,7 +128,7 @@ def common_layers(runs: Sequence[Run], asked: str | Sequence[str]) -> list[str]:
     if asked == "all":
         return layers[first.id]
     named = asked.split(",") if isinstance(asked, str) else list(asked)
-    known = [*layers[first.id], "input"]
+    known = [*layers[first.id], "input", *TARGETS]
     for name in named:
         if name not in known:
             raise InputError(f"the models have no layer {name!r}; {nearest(name, known)}")
