@@ -16,9 +16,9 @@ ex = Experiment("analysis.similarity", base_dir=root(), save_git_info=False)
 ex.add_config(
     **ANALYSIS,
     where={},  # which runs
-    measures="cka_debiased,cka_linear,procrustes_angular",
-    layers="all",  # or names: a,b
-    steps="last",  # or all, or a list
+    measures=["cka_debiased", "cka_linear", "procrustes_angular"],
+    layers=["all"],  # or names: a,b
+    steps=["last"],  # or all, or steps: 0,100
     baseline=True,  # compare the networks of step 0 as well
     n_probe=1000,  # held-out images
     pooling="flatten",  # of feature maps; or mean

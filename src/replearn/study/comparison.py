@@ -125,9 +125,9 @@ def common_layers(runs: Sequence[Run], asked: str | Sequence[str]) -> list[str]:
                 f"({_architecture(first)} and {_architecture(run)}); narrow the query, for "
                 f"example by where.model.encoder"
             )
-    if asked == "all":
+    named = listed(asked)
+    if named == ["all"]:
         return layers[first.id]
-    named = asked.split(",") if isinstance(asked, str) else list(asked)
     known = [*layers[first.id], "input", *TARGETS]
     for name in named:
         if name not in known:
@@ -137,18 +137,23 @@ def common_layers(runs: Sequence[Run], asked: str | Sequence[str]) -> list[str]:
 
 def choose_steps(runs: Sequence[Run], asked: str | int | Sequence[int]) -> list[Source]:
     """Return the networks to compare: each run after its last step, all kept steps, or some."""
-    sources = []
+    sources, named = [], listed(asked)
     for run in runs:
         kept = run.checkpoints
         if not kept:
             raise InputError(f"run {run.id} ({run.experiment}) has kept no weights to compare")
-        wanted = {"last": kept[-1:], "all": kept}.get(asked) if isinstance(asked, str) else None
-        if wanted is None:
-            wanted = [asked] if isinstance(asked, int) else asked
-        if isinstance(wanted, str):
+        wanted = {"last": kept[-1:], "all": kept}.get(str(named[0]), named)
+        if not all(isinstance(step, int) for step in wanted):
             raise InputError(f"steps must be last, all, or a list of steps, got {asked!r}")
         sources += [Source(run, step) for step in wanted]
     return sources
+
+
+def listed(value: Any) -> list[Any]:
+    """Return what a config names as a list: `a`, `a,b` and `[a,b]` are all ways to write one."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return [value] if isinstance(value, int) else list(value)
 
 
 def compare_layers(
@@ -160,8 +165,9 @@ def compare_layers(
     **options: Any,
 ) -> SimilarityResult:
     """Return the similarity of all pairs of (network, layer)."""
-    names = measures.split(",") if isinstance(measures, str) else list(measures)
-    return compare_all(Representations(sources, layers, probe, **options), names, progress=progress)
+    return compare_all(
+        Representations(sources, layers, probe, **options), listed(measures), progress=progress
+    )
 
 
 def between_runs(
