@@ -3,7 +3,8 @@
 from sacred import Ingredient
 
 from configs.training import TRAINING_PRESETS
-from replearn.runs.config import resolve_params
+from replearn.errors import InputError
+from replearn.runs.config import check_training, resolve_params
 from replearn.training.losses import LOSSES
 from replearn.training.optimizers import OPTIMIZERS
 
@@ -23,6 +24,7 @@ DEFAULTS = {
 def training_ingredient(loss: str) -> Ingredient:
     """Return a `training` ingredient whose default objective is `loss`."""
     training = Ingredient("training", save_git_info=False)
+    kind = LOSSES[loss].judges
     training.add_config({**DEFAULTS, "loss": {"name": loss, "params": {}}})
     for preset, values in TRAINING_PRESETS.items():
         training.add_named_config(preset, values)
@@ -31,6 +33,14 @@ def training_ingredient(loss: str) -> Ingredient:
     def fill_in(config, command_name, logger):
         """Write the loss's and the optimiser's defaults into the configuration."""
         section = config["training"]
+        name = section["loss"]["name"]
+        if name in LOSSES and LOSSES[name].judges != kind:
+            others = ", ".join(key for key, each in LOSSES.items() if each.judges == kind)
+            raise InputError(
+                f"the loss {name!r} is for a model of kind {LOSSES[name].judges}; this experiment "
+                f"trains one of kind {kind}; choose from {others}"
+            )
+        check_training(section)
         return {
             "loss": resolve_params(section["loss"], LOSSES, "loss"),
             "optimizer": resolve_params(section["optimizer"], OPTIMIZERS, "optimizer"),

@@ -4,6 +4,7 @@ Every config key is checked before a run document exists. Exit codes: 0 finished
 failed, 3 finished but spooled because the database was away, 124 out of time, 128+n signal n.
 """
 
+import copy
 import errno
 import hashlib
 import logging
@@ -20,12 +21,14 @@ from sacred.utils import ensure_wellformed_argv
 
 from replearn.errors import InputError
 from replearn.runs.config import (
+    at_least_one,
     canonical,
     check_presets,
     check_updates,
     config_hash,
     group_hash,
     parse_lists,
+    whole_numbers,
 )
 from replearn.runs.output import install_capture, tidy
 from replearn.runs.sources import collect_sources
@@ -114,11 +117,9 @@ def make_run(
     Raises:
         InputError: if a preset or a key is unknown, or a value does not fit.
     """
-    updates = dict(updates or {})
+    updates = whole_numbers(updates or {})
     check_presets(experiment, list(presets))
-    # Every key is checked here, more strictly than Sacred does, which refuses keys of presets.
-    options = {**(options or {}), "--force": True}
-    base = experiment._create_run(command, {}, (), {}, {}, options).config
+    base = _create(experiment, command, {}, [], {}).config
     check_updates(base, updates)
     if updates.get("resume") is not None:
         from replearn.runs.resumption import resumed_config
@@ -128,9 +129,37 @@ def make_run(
         import torch
 
         updates["threads"] = torch.get_num_threads()
-    run = experiment._create_run(command, updates, list(presets), {}, {}, options)
+    elif "threads" in base:
+        at_least_one("threads", updates["threads"])
+    run = _create(experiment, command, updates, list(presets), options or {})
     run.captured_out_filter = tidy
     return run
+
+
+def _create(
+    experiment: Experiment,
+    command: str | None,
+    updates: dict[str, Any],
+    presets: list[str],
+    options: dict[str, Any],
+) -> Run:
+    """Return Sacred's run, and leave the configurations of the ingredients as they were.
+
+    Sacred writes what config hooks fill in into the dictionaries that ingredients were made with:
+    the defaults of one loss would turn up in the next.
+    """
+    # Every key is checked by us, more strictly than by Sacred, which refuses keys of presets.
+    options = {**options, "--force": True}
+    parts = [part for part, _ in experiment.traverse_ingredients()]
+    before = [(part.configurations, part.named_configs) for part in parts]
+    for part in parts:
+        part.configurations = copy.deepcopy(part.configurations)
+        part.named_configs = copy.deepcopy(part.named_configs)
+    try:
+        return experiment._create_run(command, updates, presets, {}, {}, options)
+    finally:
+        for part, (configurations, named) in zip(parts, before, strict=True):
+            part.configurations, part.named_configs = configurations, named
 
 
 def _observe(run: Run):

@@ -10,6 +10,7 @@ from sacred import Experiment
 
 from replearn.errors import InputError, nearest
 from replearn.registry import check_parameters, lookup, parameters
+from replearn.training.engine import PRECISIONS
 
 # Keys that do not change what a run computes.
 VOLATILE = frozenset(
@@ -139,6 +140,40 @@ def check_type(path: str, default: Any, given: Any) -> None:
             if not fits:
                 raise InputError(f"{path} must be {expected}, got {given!r}")
             return
+
+
+def check_training(section: Mapping[str, Any]) -> None:
+    """Raise an InputError if the length, the batch or the logging of a training is impossible."""
+    for key in ("epochs", "steps", "batch_size", "log_every", "validate_every", "n_validation"):
+        if section[key] is not None:
+            at_least_one(f"training.{key}", section[key])
+    if section["steps"] is None and section["epochs"] is None:
+        raise InputError("training needs a length: give training.steps or training.epochs")
+    if section["precision"] not in PRECISIONS:
+        raise InputError(
+            f"precision must be one of {', '.join(PRECISIONS)}, got {section['precision']!r}"
+        )
+
+
+def at_least_one(path: str, value: Any) -> None:
+    """Raise an InputError unless `value` is a positive whole number."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InputError(f"{path} must be a whole number of at least 1, got {value!r}")
+
+
+def whole_numbers(updates: Mapping[str, Any]) -> dict[str, Any]:
+    """Return updates with floats that are whole, such as 64.0 and 1e5, as integers.
+
+    What has to be a float takes an integer as well; what has to be an integer takes no float.
+    """
+    return {
+        key: whole_numbers(value)
+        if isinstance(value, Mapping)
+        else int(value)
+        if isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+        else value
+        for key, value in updates.items()
+    }
 
 
 def config_hash(config: Mapping[str, Any], without: frozenset[str] = VOLATILE) -> str:

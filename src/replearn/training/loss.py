@@ -13,7 +13,12 @@ class Loss(nn.Module):
 
     A loss that trains networks of its own (a discriminator) holds them and their optimisers:
     `bind` makes them once the latent size is known, `after_step` trains them.
+
+    Attributes:
+        judges: what kind of model's output it reads: "auto-encoder" or "predictor".
     """
+
+    judges: str = "auto-encoder"
 
     def forward(
         self, output, target: Tensor, step: int = 0, generator: Generator | None = None

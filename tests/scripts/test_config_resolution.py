@@ -1,0 +1,102 @@
+"""Resolved configurations hold the defaults of what was chosen, and of nothing else."""
+
+import pytest
+
+from experiments import supervised, unsupervised
+from replearn.errors import InputError
+from replearn.registry import parameters
+from replearn.runs.commandline import make_run
+from replearn.runs.config import defaults
+from replearn.training.losses import LOSSES
+from replearn.training.optimizers import OPTIMIZERS
+
+
+def config_of(updates, presets=(), experiment=unsupervised):
+    return make_run(experiment.ex, None, updates, presets).config
+
+
+def experiment_of(loss):
+    return supervised if LOSSES[loss].judges == "predictor" else unsupervised
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_has_its_own_defaults(name):
+    config_of({}, ["training.factor"])  # what ran before leaves nothing behind
+    updates = {"training": {"loss": {"name": name}}}
+    section = config_of(updates, experiment=experiment_of(name))["training"]["loss"]
+    assert section == {"name": name, "params": defaults(LOSSES[name])}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimiser_has_its_own_defaults(name):
+    section = config_of({"training": {"optimizer": {"name": name}}})["training"]["optimizer"]
+    assert section == {"name": name, "params": defaults(OPTIMIZERS[name])}
+
+
+def test_beta_of_the_published_signature():
+    assert (
+        config_of({"training": {"loss": {"name": "beta_vae"}}})["training"]["loss"]["params"][
+            "beta"
+        ]
+        == parameters(LOSSES["beta_vae"])["beta"].default
+        == 4.0
+    )
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_misspelt_parameter_is_refused_by_every_loss(name):
+    with pytest.raises(InputError, match=f"loss '{name}' takes no parameter 'bta'"):
+        updates = {"training": {"loss": {"name": name, "params": {"bta": 3}}}}
+        config_of(updates, experiment=experiment_of(name))
+
+
+def test_values_given_by_name_win_over_presets():
+    config = config_of({"training": {"loss": {"params": {"beta": 10}}}}, ["training.factor"])
+    assert config["training"]["loss"]["params"]["beta"] == 10
+    assert config["training"]["loss"]["params"]["gamma"] == 100.0
+    assert config["training"]["batch_size"] == 128
+
+
+@pytest.mark.parametrize(
+    "updates, sentence",
+    [
+        ({"steps": 0}, "training.steps must be a whole number of at least 1, got 0"),
+        ({"steps": 2.5}, "training.steps must be a whole number of at least 1, got 2.5"),
+        ({"steps": "many"}, "training.steps must be a whole number of at least 1, got 'many'"),
+        ({"epochs": 0}, "training.epochs must be a whole number of at least 1, got 0"),
+        ({"batch_size": 0}, "training.batch_size must be a whole number of at least 1, got 0"),
+        ({"log_every": 0}, "training.log_every must be a whole number of at least 1, got 0"),
+        ({"validate_every": 0}, "training.validate_every must be a whole number"),
+        ({"n_validation": 0}, "training.n_validation must be a whole number of at least 1"),
+        ({"precision": "fp64"}, "precision must be one of fp32, bf16, got 'fp64'"),
+    ],
+)
+def test_impossible_lengths_are_refused_before_a_run(updates, sentence):
+    with pytest.raises(InputError, match=sentence):
+        config_of({"training": updates})
+
+
+def test_whole_numbers_written_as_floats_are_whole_numbers():
+    config = config_of({"training": {"batch_size": 64.0, "steps": 1e2}})
+    assert (config["training"]["batch_size"], config["training"]["steps"]) == (64, 100)
+    assert type(config["training"]["batch_size"]) is int
+
+
+def test_threads_are_at_least_one():
+    with pytest.raises(InputError, match="threads must be a whole number of at least 1, got 0"):
+        config_of({"threads": 0})
+
+
+@pytest.mark.parametrize("validation", [0, 1.5, -0.1])
+def test_something_must_be_held_out(validation):
+    with pytest.raises(InputError, match=r"dataset.validation must be a fraction"):
+        config_of({"dataset": {"validation": validation}})
+
+
+@pytest.mark.parametrize(
+    "experiment, loss",
+    [(unsupervised, "mse"), (unsupervised, "cross_entropy"), (supervised, "vae")],
+)
+def test_a_loss_of_another_kind_of_model_is_refused(experiment, loss):
+    with pytest.raises(InputError, match=f"the loss '{loss}' is for"):
+        config_of({"training": {"loss": {"name": loss}}}, experiment=experiment)
