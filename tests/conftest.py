@@ -1,6 +1,7 @@
 """Fixtures for all tests: a real private MongoDB server, and a fresh database on it."""
 
 import hashlib
+import os
 import random
 import uuid
 from collections.abc import Callable, Iterator
@@ -9,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+# Of torch and BLAS, before they are imported: the arrays of tests are small, and on a busy machine
+# threads that wait for each other take up to thirty times as long as one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ def test_refuses_what_is_no_url(monkeypatch, url):
         open_database("x")
 
 
+@pytest.mark.slow  # it waits the 3 s
 def test_an_absent_server_is_one_sentence_without_the_password(monkeypatch):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

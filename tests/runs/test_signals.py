@@ -26,10 +26,10 @@ from replearn.runs.signals import (
 @pytest.mark.parametrize(
     ("signum", "status", "code"),
     [
-        (signal.SIGINT, "INTERRUPTED", 130),
+        pytest.param(signal.SIGINT, "INTERRUPTED", 130, marks=pytest.mark.slow),
         (signal.SIGTERM, "INTERRUPTED", 143),
-        (signal.SIGHUP, "INTERRUPTED", 129),
-        (signal.SIGUSR1, "TIMEOUT", 124),
+        pytest.param(signal.SIGHUP, "INTERRUPTED", 129, marks=pytest.mark.slow),
+        pytest.param(signal.SIGUSR1, "TIMEOUT", 124, marks=pytest.mark.slow),
     ],
 )
 def test_a_signal_ends_the_run_with_all_that_was_measured(
