@@ -10,7 +10,9 @@ import torch
 from safetensors.torch import save
 
 from replearn.errors import InputError
+from replearn.runs import metrics
 from replearn.runs.completion import find_damage
+from replearn.runs.listing import show_lines
 from replearn.runs.query import find_runs, load_run
 
 
@@ -26,6 +28,30 @@ def test_a_metric_is_steps_and_values(store_run):
     assert steps.dtype == np.int64 and values.dtype == np.float64
     np.testing.assert_array_equal(steps, [0, 10, 20])
     np.testing.assert_array_equal(values, [3.0, np.nan, 1.0])
+
+
+def test_a_metric_in_parts_is_one(run_with, database, monkeypatch):
+    monkeypatch.setattr(metrics, "POINTS_PER_DOCUMENT", 3)
+
+    def main(_run):
+        for step in range(32):  # eleven documents: part10 comes before part2 in the alphabet
+            _run.log_scalar("loss", -0.5 * step, 2 * step)
+        _run.log_scalar("other.part2", 7.0, 0)  # a name of the user's own
+
+    run_with(main)
+    assert database.metrics.count_documents({"run_id": 1}) == 12
+    for run in (find_runs({"id": 1}, database).one(), load_run(1, database)):
+        steps, values = run.metric("loss")
+        assert steps.tolist() == list(range(0, 64, 2))
+        assert values.tolist() == [-0.5 * step for step in range(32)]
+        assert run.metrics == {"loss": -15.5, "other.part2": 7.0}
+    lines = [" ".join(line.split()) for line in show_lines(load_run(1, database))]
+    assert "loss 32 -15.5" in lines
+    database.metrics.update_one({"name": "loss.part4"}, {"$pop": {"steps": 1, "values": 1}})
+    assert (
+        "metric 'loss.part4' has 2 of 3 points"
+        in find_damage(database, database.runs.find_one({"_id": 1}))[0]
+    )
 
 
 def test_a_metric_that_cannot_be_read_is_one_sentence(store_run, database):

@@ -9,6 +9,7 @@ from gridfs.errors import CorruptGridFile, NoFile
 from pymongo.database import Database
 
 from replearn.errors import InputError
+from replearn.runs.metrics import metric_parts
 
 BATCH = 20_000  # ids in one query: well under MongoDB's 16 MB for a message
 
@@ -28,7 +29,10 @@ class StoredFile(NamedTuple):
 
 
 def stored_curves(database: Database, run_ids: Sequence[Any]) -> dict[Any, dict[str, Curve]]:
-    """Return run id -> metric name -> Curve. The points themselves stay on the server."""
+    """Return run id -> name of the metric document -> Curve. The points stay on the server.
+
+    A long metric has several documents: `whole_curves` joins them.
+    """
     size = {
         # Steps and values must both be there: the shorter one counts.
         "$min": [_size("$steps"), _size("$values")]
@@ -46,6 +50,15 @@ def stored_curves(database: Database, run_ids: Sequence[Any]) -> dict[Any, dict[
             curve = Curve(document["points"], document.get("last"))
             curves[document["run_id"]][document["name"]] = curve
     return curves
+
+
+def whole_curves(curves: Mapping[str, Curve]) -> dict[str, Curve]:
+    """Return metric name -> Curve of one run, sorted, with the parts of a metric as one."""
+    whole = {}
+    for name, parts in metric_parts(curves).items():
+        points = sum(curves[part].points for part in parts)
+        whole[name] = Curve(points, curves[parts[-1]].last)
+    return whole
 
 
 def stored_files(database: Database, file_ids: Sequence[Any]) -> dict[Any, StoredFile]:

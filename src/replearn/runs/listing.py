@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from replearn.errors import InputError, nearest
-from replearn.runs.completion import file_ids, find_gap, stored_curves, stored_files
+from replearn.runs.completion import file_ids, find_gap, stored_curves, stored_files, whole_curves
 from replearn.runs.config import VOLATILE
 from replearn.runs.lineage import Link
 from replearn.runs.run import Run
@@ -75,7 +75,7 @@ def show_lines(run: Run) -> list[str]:
     lines += _section("result", [(k, _shown(v)) for k, v in result.items() if v is not None])
     lines += _section(
         "metrics (points, last value)",
-        [(name, f"{c.points:>7}", _shown(c.last)) for name, c in sorted(curves.items())],
+        [(name, f"{c.points:>7}", _shown(c.last)) for name, c in whole_curves(curves).items()],
     )
     sizes = {name: files.get(file_id) for name, file_id in run.artifacts.items()}
     lines += _section(

@@ -3,7 +3,7 @@
 import math
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -191,6 +191,22 @@ class MetricStore:
 def part_name(name: str, part: int) -> str:
     """Return the name of the document that holds the `part`-th 300,000 points of a metric."""
     return name if part == 1 else f"{name}.part{part}"
+
+
+def metric_parts(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return metric name -> names of its documents in order, sorted by metric.
+
+    A part counts as one only where all parts before it are there.
+    """
+    names = set(names)
+    parts = {}
+    for name in sorted(names):
+        one = [name]
+        while (following := part_name(name, len(one) + 1)) in names:
+            one.append(following)
+        parts[name] = one
+    further = {part for one in parts.values() for part in one[1:]}
+    return {name: one for name, one in parts.items() if name not in further}
 
 
 def _milliseconds(time: datetime) -> int:

@@ -12,7 +12,8 @@ import numpy as np
 from pymongo.database import Database
 
 from replearn.errors import InputError, nearest
-from replearn.runs.completion import Curve, file_ids, read_verified
+from replearn.runs.completion import Curve, file_ids, read_verified, whole_curves
+from replearn.runs.metrics import metric_parts
 
 if TYPE_CHECKING:
     import torch
@@ -58,14 +59,23 @@ class Run:
         Raises:
             InputError: if the run has no such metric, or it holds something else than numbers.
         """
+        # A metric of more than 300,000 points goes on in further documents.
+        stored = self.database.metrics.distinct("name", {"run_id": self.id})
+        parts = metric_parts(stored).get(name)
+        if parts is None:
+            raise InputError(f"run {self.id} has no metric {name!r}; {self._near(name, 'metrics')}")
+        curves = [self._curve(part) for part in parts]
+        steps, values = zip(*curves, strict=True)
+        return np.concatenate(steps), np.concatenate(values)
+
+    def _curve(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the steps and the values of one metric document."""
         document = self.database.metrics.find_one(
             {"run_id": self.id, "name": name}, {"steps": 1, "values": 1}
         )
-        if document is None:
-            raise InputError(f"run {self.id} has no metric {name!r}; {self._near(name, 'metrics')}")
         try:
-            steps = np.array(document["steps"], dtype=np.int64)
-            values = np.array(document["values"], dtype=np.float64)
+            steps = np.array((document or {})["steps"], dtype=np.int64)
+            values = np.array((document or {})["values"], dtype=np.float64)
         except (KeyError, TypeError, ValueError):
             raise InputError(f"metric {name!r} of run {self.id} holds no plain numbers") from None
         if steps.shape != values.shape:
@@ -182,7 +192,7 @@ def run_of(document: Mapping[str, Any], curves: Mapping[str, Curve], database: D
         info=strip_jsonpickle(document.get("info") or {}),
         tags=_tags(config.get("tags"), (document.get("omniboard") or {}).get("tags")),
         identity=document.get("identity") or {},
-        metrics={name: curve.last for name, curve in sorted(curves.items())},
+        metrics={name: curve.last for name, curve in whole_curves(curves).items()},
         artifacts=file_ids(document),
         completion=document.get("completion"),
         started=document.get("start_time"),
