@@ -20,6 +20,7 @@ VOLATILE = frozenset(
 SEEDS = frozenset({"seed", "init_seed", "order_seed", "noise_seed"})
 # Dictionaries whose keys are checked elsewhere: against a signature, or against runs and scores.
 OPEN = ("params", "where", "at_least", "at_most")
+PRESET_FILES = (".json", ".yaml", ".yml", ".pickle")
 
 
 def defaults(make: Callable) -> dict[str, Any]:
@@ -117,10 +118,19 @@ def parse_lists(updates: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_presets(experiment: Experiment, names: list[str] | tuple[str, ...]) -> None:
-    """Raise an InputError if a named config does not exist."""
+    """Raise an InputError if a named config does not exist, or is a file.
+
+    Sacred decodes preset files with jsonpickle, which calls what a file names, and no check of
+    keys sees what they set.
+    """
     known = {name for name, _ in experiment.gather_named_configs()}
     for name in names:
-        if name not in known and not name.endswith((".json", ".yaml", ".yml")):
+        if name not in known:
+            if name.endswith(PRESET_FILES):
+                raise InputError(
+                    f"presets are names, see 'print_named_configs', got the file {name!r}; "
+                    f"give values as KEY=VALUE"
+                )
             raise InputError(f"unknown preset {name!r}; {nearest(name, known)}")
 
 
