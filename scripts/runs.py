@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from tqdm import tqdm
 
 from replearn.errors import InputError
+from replearn.paths import root
 from replearn.registry import lookup
 from replearn.runs.config import parse_value
 
@@ -102,7 +103,7 @@ def _trace(args: argparse.Namespace) -> None:
     if args.target.isdecimal():
         run_id = int(args.target)
     else:
-        run_id, name = find_owner(Path(args.target), database)
+        run_id, name = find_owner(_file(args.target), database)
         print(f"{args.target} is the artifact {name!r} of run {run_id}")
     print("\n".join(trace_lines(trace(run_id, database))))
     for line in trace_lines(users(run_id, database)):
@@ -169,6 +170,13 @@ def parse_where(arguments: Sequence[str]) -> dict[str, Any]:
             raise InputError(f"{key} is given twice; give a list for any of: {key}=[a,b]")
         where[key] = parse_value(value)
     return where
+
+
+def _file(text: str) -> Path:
+    """Return a file, named from the working folder or (`results/...`) from the checkout."""
+    path = Path(text)
+    below_root = root() / path
+    return below_root if not path.exists() and below_root.exists() else path
 
 
 def _ids(texts: Sequence[str]) -> list[int]:

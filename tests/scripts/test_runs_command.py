@@ -126,6 +126,20 @@ def test_trace_follows_sources_both_ways_and_finds_the_run_of_a_file(
     assert "cannot be read (No such file" in python_runs("trace", "absent.tex")[2]
 
 
+def test_trace_takes_a_result_as_it_is_printed(trained, python_runs, tmp_path, monkeypatch):
+    # Named from the checkout, and typed in scripts/ as every command is.
+    monkeypatch.setenv("REPLEARN_HOME", str(tmp_path))
+    monkeypatch.chdir(SCRIPTS)
+    path = Path("results") / "unsupervised" / "1" / "table.tex"
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_text("seed 0")
+    code, out, err = python_runs("trace", str(path))
+    assert code == 0, err
+    assert out.startswith(f"{path} is the artifact 'table.tex' of run 1\n")
+    monkeypatch.chdir((tmp_path / path).parent)
+    assert python_runs("trace", "table.tex")[0] == 0
+
+
 def test_a_deleted_source_is_said(trained, python_runs, store_run):
     store_run(info={"source_runs": [1]})
     assert python_runs("delete", "1", "--yes", "--force")[0] == 0
