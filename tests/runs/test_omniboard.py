@@ -134,6 +134,16 @@ def test_a_stale_pid_stops_nothing(tmp_path):
         foreign.communicate(b"\n")
 
 
+def test_columns_read_what_runs_store():
+    # As experiments.unsupervised, experiments.supervised and analysis.model name their results.
+    scores = ["loss", "reconstruction", "reconstruction_ratio", "kl", "active_latents", "accuracy"]
+    dci = ["dci_disentanglement", "dci_completeness", "dci_informativeness"]
+    keys = ["dataset.name", "model.encoder", "model.latent_size", "training.loss.name"]
+    keys += ["training.loss.params.beta", "seed"]
+    wanted = {f"result.{name}" for name in scores + dci} | {f"config.{key}" for key in keys}
+    assert set(CUSTOM_COLUMNS.values()) == wanted
+
+
 def test_columns_are_seeded_once_and_stay_deleted(database):
     seed_columns(database)
     seed_columns(database)

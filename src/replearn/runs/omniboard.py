@@ -30,14 +30,15 @@ CUSTOM_COLUMNS = {
     "Loss": "config.training.loss.name",
     "Beta": "config.training.loss.params.beta",
     "Seed": "config.seed",
+    "Final loss": "result.loss",
     "Reconstruction": "result.reconstruction",
     "Reconstruction ratio": "result.reconstruction_ratio",
     "KL": "result.kl",
     "Active latents": "result.active_latents",
     "Accuracy": "result.accuracy",
-    "Disentanglement": "result.disentanglement",
-    "Completeness": "result.completeness",
-    "Informativeness": "result.informativeness",
+    "Disentanglement": "result.dci_disentanglement",
+    "Completeness": "result.dci_completeness",
+    "Informativeness": "result.dci_informativeness",
 }
 METRIC_COLUMNS = {"Train loss": ("train.loss", "last"), "Held-out loss": ("val.loss", "last")}
 
