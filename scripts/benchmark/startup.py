@@ -20,7 +20,7 @@ import torch, ignite, sacred, pymongo
 mark("torch, ignite, sacred, pymongo")
 from experiments.unsupervised import ex
 from replearn.runs import commandline
-from replearn.study import tracked
+from replearn.study import task, tracked
 mark("replearn and the experiment")
 def after(module, name, label):
     made = getattr(module, name)
@@ -31,15 +31,16 @@ def after(module, name, label):
     setattr(module, name, wrapped)
 after(commandline, "make_run", "configuration and sources")
 after(commandline, "_observe", "database")
-after(tracked, "make_dataset", "data set")
+after(task, "make_dataset", "data set")
 after(tracked, "make_trainer", "model and weights")
-shuffled = tracked.Batches.shuffled
+from replearn.training.batches import Batches
+shuffled = Batches.shuffled
 def stop_after_one(self, seed, start=0):
     batches = shuffled(self, seed, start)
     yield next(batches)
     mark("first step")
     os._exit(0)
-tracked.Batches.shuffled = stop_after_one
+Batches.shuffled = stop_after_one
 commandline.run_commandline(ex, ["X", "with", "dataset.dsprites", "model.burgess", "training.beta"])
 """
 

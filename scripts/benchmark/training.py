@@ -16,7 +16,8 @@ from replearn.models.initialisation import initialise
 from replearn.paths import root
 from replearn.runs.commandline import run_commandline
 from replearn.runs.rebuild import make_loss, make_model
-from replearn.study.tracked import Task, make_task, prepare, train_tracked
+from replearn.study.task import Task, make_task, prepare
+from replearn.study.tracked import train_tracked
 from replearn.training.batches import Batch, Batches
 from replearn.training.engine import autocast
 from replearn.training.optimizers import make_optimizer

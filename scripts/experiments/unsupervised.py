@@ -16,7 +16,8 @@ from replearn.paths import root
 from replearn.runs.commandline import run_commandline
 from replearn.runs.rebuild import make_loss, make_model
 from replearn.study.learned import vae_scores
-from replearn.study.tracked import make_task, prepare, train_tracked
+from replearn.study.task import make_task, prepare
+from replearn.study.tracked import train_tracked
 
 ex = Experiment(
     "unsupervised",

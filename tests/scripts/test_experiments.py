@@ -1,13 +1,18 @@
 """Experiments end to end: on a real database, from the command line."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 from safetensors.torch import load
 
 from experiments import supervised, unsupervised
 from replearn.runs.commandline import run_commandline
+from replearn.runs.database import close_clients
 from replearn.runs.query import find_runs, load_run
-from replearn.training.checkpoints import weights_name
+from replearn.study import tracked
+from replearn.training.checkpoints import is_grid_step, weights_name
 
 SMALL = ["dataset.digits", "dataset.size=32", "model.burgess", "fast", "progress=False"]
 
@@ -69,8 +74,7 @@ def test_weights_and_order_have_seeds_of_their_own(command):
 @pytest.mark.slow
 def test_resumed_run_is_bit_for_bit_the_uninterrupted_one(command, interrupted):
     _, whole = command(unsupervised, "training.factor", "training.steps=24", "resume_every=1000")
-    half = interrupted(24, after=11)
-    assert half.status == "INTERRUPTED"
+    half = interrupted(24, at=8)  # in the middle of a window of log_every=5 steps
     code, resumed = command_without_presets(half.id)
     assert code == 0
     assert resumed.info["resumed_from"] == half.id
@@ -89,28 +93,50 @@ def command_without_presets(run_id):
 
 
 @pytest.fixture
-def interrupted(command, database, monkeypatch):
-    """Train a FactorVAE that gets a SIGTERM after a given step; returns the run."""
-    import os
-    import signal
+def interrupted(command, monkeypatch):
+    """Train a FactorVAE that gets a SIGTERM in a given step; returns the run."""
 
-    from replearn.runs import history
-
-    def train(steps, after):
-        log = history.History.log
-
-        def log_then_signal(self, name, value, step):
-            log(self, name, value, step)
-            if step >= after:
+    def train(steps, at, *updates):
+        def grid_then_signal(step):
+            if step == at:
                 os.kill(os.getpid(), signal.SIGTERM)
+            return is_grid_step(step)
 
         with monkeypatch.context() as patch:
-            patch.setattr(history.History, "log", log_then_signal)
-            code, run = command(unsupervised, "training.factor", f"training.steps={steps}")
+            patch.setattr(tracked, "is_grid_step", grid_then_signal)
+            code, run = command(
+                unsupervised, "training.factor", f"training.steps={steps}", *updates
+            )
         assert code == 128 + signal.SIGTERM
+        assert run.status == "INTERRUPTED"
         return run
 
     return train
+
+
+@pytest.mark.slow
+def test_a_signal_in_the_last_step_leaves_a_run_that_can_be_finished(interrupted):
+    code, resumed = command_without_presets(interrupted(7, at=7).id)
+    assert code == 0
+    assert resumed.checkpoints[-1] == 7
+    assert resumed.result["loss"] == resumed.metrics["val.loss"]
+
+
+@pytest.mark.slow
+def test_resume_says_what_is_not_the_same(interrupted, capsys):
+    half = interrupted(8, 3, "threads=1")
+    assert run_commandline(unsupervised.ex, ["X", "with", f"resume={half.id}", "threads=2"]) == 0
+    assert "not bit for bit: threads 1 then, 2 now" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_resume_refuses_other_data_and_other_experiments(interrupted, database, capsys):
+    half = interrupted(8, at=3)
+    database.runs.update_one({"_id": half.id}, {"$set": {"info.dataset.digest": "other"}})
+    assert run_commandline(unsupervised.ex, ["X", "with", f"resume={half.id}"]) == 1
+    assert "was trained on data with the digest other" in capsys.readouterr().err
+    assert run_commandline(supervised.ex, ["X", "with", f"resume={half.id}"]) == 1
+    assert "is one of unsupervised, not of supervised" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -123,7 +149,7 @@ def interrupted(command, database, monkeypatch):
     ],
 )
 def test_resume_takes_its_configuration_from_the_ancestor(interrupted, capsys, updates, sentence):
-    half = interrupted(24, after=5)
+    half = interrupted(24, at=5)
     code = run_commandline(unsupervised.ex, ["X", "with", f"resume={half.id}", *updates])
     assert code == 1
     assert sentence in capsys.readouterr().err
@@ -142,6 +168,13 @@ def test_diverged_training_fails_and_keeps_what_was_measured(command, capsys):
     assert (code, run.status) == (1, "FAILED")
     assert "training has diverged; lower the learning rate" in capsys.readouterr().err
     assert len(run.metric("train.loss")[0]) >= 1
+
+
+@pytest.mark.slow
+def test_divergence_in_the_last_step_is_no_result(command, capsys):
+    _, run = command(unsupervised, "training.steps=1", "training.optimizer.params.lr=1e30")
+    assert run.status == "FAILED"
+    assert "was not finite on held-out images after step 1" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -224,7 +257,9 @@ def test_options_that_break_runs_are_refused(capsys, option):
 @pytest.mark.slow  # it waits the 3 s
 def test_a_database_that_is_not_there_is_one_sentence(monkeypatch, capsys):
     monkeypatch.setenv("MONGO_URL", "mongodb://user:secret@127.0.0.1:1/")
-    assert run_commandline(unsupervised.ex, ["X", "with", *SMALL]) == 1
+    code = run_commandline(unsupervised.ex, ["X", "with", *SMALL])
+    close_clients()
+    assert code == 1
     said = capsys.readouterr().err
     assert "127.0.0.1:1" in said and "MONGO_URL" in said
     assert "secret" not in said and "Traceback" not in said

@@ -35,8 +35,8 @@ from replearn.runs.sources import collect_sources
 
 # Read when an experiment is made. All installed packages are listed at no cost, while "imported"
 # sees three of them and takes half a second; sources are collected by `collect_sources`.
-SETTINGS.DISCOVER_DEPENDENCIES = "pkg"
-SETTINGS.DISCOVER_SOURCES = "none"
+SETTINGS.DISCOVER_DEPENDENCIES = "pkg"  # type: ignore[attr-defined]
+SETTINGS.DISCOVER_SOURCES = "none"  # type: ignore[attr-defined]
 
 SPOOLED = 3
 FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)  # a disk, a file-size limit, a quota
@@ -124,7 +124,7 @@ def make_run(
     if updates.get("resume") is not None:
         from replearn.runs.resumption import resumed_config
 
-        updates, presets = resumed_config(base, updates, presets), []
+        updates, presets = resumed_config(str(experiment.path), base, updates, presets), []
     if "threads" in base and updates.get("threads") is None:
         import torch
 
@@ -206,6 +206,10 @@ def _code_hash(run: Run) -> str:
 def _execute(run: Run, observer: Any) -> int:
     from replearn.runs.signals import Interrupted, signals_handled
 
+    if run.config.get("threads"):
+        import torch
+
+        torch.set_num_threads(run.config["threads"])
     with signals_handled():
         try:
             run()

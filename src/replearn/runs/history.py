@@ -24,7 +24,3 @@ class History:
         points["steps"].append(int(step))
         points["values"].append(float(value))
         self.run.log_scalar(name, float(value), int(step))
-
-    def last(self, name: str) -> float:
-        """Return the newest value of a metric."""
-        return self.metrics[name]["values"][-1]

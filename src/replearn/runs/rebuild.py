@@ -62,17 +62,21 @@ def dataset_of(run: Any) -> ImageDataset:
     return make_dataset(run.config["dataset"])
 
 
+def network_of(run: Any) -> nn.Module:
+    """Return a run's model as it is built, without its weights: what layers it has."""
+    shape, given = run.info["image_shape"], {}
+    if run.info.get("n_outputs") is not None:
+        given["n_outputs"] = run.info["n_outputs"]
+    return make_model(run.config["model"], tuple(shape), **given)
+
+
 def model_of(run: Any, step: int | None = None) -> nn.Module:
     """Return a run's model with its weights after `step` steps, or with the last ones.
 
     Raises:
         InputError: if the run has no such weights, or they do not fit the model.
     """
-    weights = run.checkpoint(step)
-    shape, given = run.info["image_shape"], {}
-    if run.info.get("n_outputs") is not None:
-        given["n_outputs"] = run.info["n_outputs"]
-    model = make_model(run.config["model"], tuple(shape), **given)
+    weights, model = run.checkpoint(step), network_of(run)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

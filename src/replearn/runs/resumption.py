@@ -1,23 +1,24 @@
 """Take an interrupted run up again, as a new run that names its ancestor."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from replearn.errors import InputError
 from replearn.runs.config import VOLATILE
-from replearn.training.checkpoints import weights_steps
+from replearn.runs.run import Run
 from replearn.training.resume import SETTINGS, TENSORS
 
 # Only the length may change: with any other value it would not be the same run.
 MAY_CHANGE = ("training.steps", "training.epochs")
 ALIVE = timedelta(seconds=120)
+NEEDED = ("experiment.name", "status", "heartbeat", "start_time", "config", "artifacts")
 
 
 def resumed_config(
-    base: Mapping[str, Any], updates: Mapping[str, Any], presets: Sequence[str]
+    experiment: str, base: Mapping[str, Any], updates: Mapping[str, Any], presets: Sequence[str]
 ) -> dict[str, Any]:
-    """Return the updates that make this run's config its ancestor's.
+    """Return the updates that make the config of a run of `experiment` its ancestor's.
 
     Raises:
         InputError: if the ancestor cannot be resumed, or something else is asked to change.
@@ -27,11 +28,11 @@ def resumed_config(
     run_id = updates["resume"]
     if not isinstance(run_id, int):
         raise InputError(f"resume must be a run id, got {run_id!r}; see 'python -m runs list'")
-    ancestor = open_database().runs.find_one(
-        {"_id": run_id}, {"status": 1, "heartbeat": 1, "start_time": 1, "config": 1, "artifacts": 1}
-    )
+    ancestor = open_database().runs.find_one({"_id": run_id}, dict.fromkeys(NEEDED, 1))
     if ancestor is None:
         raise InputError(f"there is no run {run_id} to resume; see 'python -m runs list'")
+    if (name := ancestor["experiment"]["name"]) != experiment:
+        raise InputError(f"run {run_id} is one of {name}, not of {experiment}; resume it there")
     _check_resumable(ancestor)
     others = [path for path, _ in _paths(updates) if path not in MAY_CHANGE and path != "resume"]
     free = VOLATILE - {"resume"}
@@ -43,7 +44,7 @@ def resumed_config(
     config = {key: value for key, value in ancestor["config"].items() if key in base}
     training = dict(config["training"])
     for key, value in dict(updates.get("training", {})).items():
-        if training.get(key) is None or value < training[key]:
+        if not isinstance(value, int) or (training.get(key) or value + 1) > value:
             raise InputError(
                 f"training.{key}={value} would shorten or redefine run {run_id}, which has "
                 f"training.{key}={training.get(key)}; only a longer length can be asked for"
@@ -53,27 +54,33 @@ def resumed_config(
     return {**config, **given, "training": training, "resume": run_id}
 
 
-def load_ancestor(run: Any, run_id: int, store: Callable[[str, bytes], None]) -> dict[str, bytes]:
-    """Name the ancestor in the run's info, copy its weights to it, and return its resume state."""
+def load_ancestor(run: Any, run_id: int) -> tuple[bytes, Run]:
+    """Name the ancestor in the run's info, and return its resume state and itself.
+
+    Raises:
+        InputError: if the ancestor was trained on other data.
+    """
     from replearn.runs.database import open_database
     from replearn.runs.query import load_run
 
     ancestor = load_run(run_id, open_database())
     run.info["resumed_from"] = run_id
-    files = {name: ancestor.read(name) for name in (TENSORS, SETTINGS)}
-    for step in weights_steps(ancestor.artifacts):
-        name = f"step-{step:08d}.safetensors"
-        store(name, ancestor.read(name))
-    return files
-
-
-def check_finished_length(start: int, stop: int, run_id: int) -> None:
-    """Raise an InputError if an ancestor is already as long as it should become."""
-    if start >= stop:
+    before, now = ((info.get("dataset") or {}).get("digest") for info in (ancestor.info, run.info))
+    if before != now:
         raise InputError(
-            f"run {run_id} has already made {start} of {stop} steps; ask for a longer "
-            f"training.steps to go on"
+            f"run {run_id} was trained on data with the digest {before}, but now it is {now}; "
+            f"bring back the files, or start a new run"
         )
+    return ancestor.read(TENSORS), ancestor
+
+
+def differences(past: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return what differs from the interrupted run, so that resuming is not bit for bit."""
+    return [
+        f"{name} {past.get(name)} then, {value} now"
+        for name, value in now.items()
+        if past.get(name) != value
+    ]
 
 
 def _check_resumable(ancestor: Mapping[str, Any]) -> None:

@@ -1,10 +1,12 @@
 """What a trained auto-encoder has learned, in a few numbers of its result."""
 
+from math import log, pi
+
 import torch
 from torch import Tensor, nn
 
 from replearn.models.output import VAEOutput
-from replearn.study.tracked import Task
+from replearn.study.task import Task
 
 MEAN_IMAGE_BATCHES = 32
 
@@ -18,7 +20,8 @@ def vae_scores(model: nn.Module, loss: nn.Module, task: Task, held_out: float) -
 
     Returns:
         `active_latents`; `mean_image_reconstruction`, the term of a model that always answers with
-        the mean training image, as a collapsed one does; `reconstruction_ratio` of the two.
+        the mean training image, as a collapsed one does; `reconstruction_ratio` of the two, of a
+        Gaussian likelihood without its constant: then it is the ratio of the squared errors.
     """
     from replearn.analysis.disentanglement import active_latents
 
@@ -29,10 +32,11 @@ def vae_scores(model: nn.Module, loss: nn.Module, task: Task, held_out: float) -
         means.append(mean.double().cpu())
     active = active_latents(torch.cat(means).numpy())
     mean_image = _mean_image_reconstruction(loss, task)
+    constant = _constant(loss, pixels=next(task.held_out.in_order())[0][0].numel())
     return {
         "active_latents": int(active.sum()),
         "mean_image_reconstruction": mean_image,
-        "reconstruction_ratio": held_out / mean_image,
+        "reconstruction_ratio": (held_out - constant) / (mean_image - constant),
     }
 
 
@@ -49,6 +53,14 @@ def _mean_image_reconstruction(loss: nn.Module, task: Task) -> float:
         total += len(x) * float(reconstruction(loss, output, target))
         n += len(x)
     return total / n
+
+
+def _constant(loss: nn.Module, pixels: int) -> float:
+    """Return the part of the reconstruction term that no image changes, in nats per image."""
+    likelihood = loss.likelihood
+    if likelihood.name != "gaussian":  # type: ignore[union-attr]
+        return 0.0
+    return pixels * log(2 * pi * likelihood.variance) / 2  # type: ignore[union-attr,operator]
 
 
 def reconstruction(loss: nn.Module, output: VAEOutput, target: Tensor) -> Tensor:

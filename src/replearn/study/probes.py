@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from replearn.dataset.images import ImageDataset
 from replearn.dataset.split import split_indices
-from replearn.study.tracked import some_of
+from replearn.study.task import some_of
 
 BATCH = 128
 

@@ -1,38 +1,36 @@
 """Train a model as a tracked run: metrics, weights on a grid of steps, and a resume state."""
 
 import logging
-import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import ignite
-import numpy as np
-import safetensors
 import torch
 from ignite.engine import Engine, Events
-from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from replearn.dataset.images import ImageDataset
-from replearn.dataset.split import split_indices
 from replearn.models.initialisation import initialise
 from replearn.paths import sims_folder
 from replearn.runs.history import History
-from replearn.runs.rebuild import choose_device, make_dataset
-from replearn.runs.resumption import check_finished_length, load_ancestor
+from replearn.runs.resumption import differences, load_ancestor
 from replearn.runs.signals import Interrupted, signals_held
+from replearn.study.task import Task
+from replearn.study.versions import versions
 from replearn.training import resume
-from replearn.training.batches import Batch, Batches
-from replearn.training.checkpoints import is_grid_step, weights_name
-from replearn.training.engine import log_averages, make_evaluator, make_trainer, train
+from replearn.training.checkpoints import is_grid_step, weights_name, weights_steps
+from replearn.training.engine import (
+    WindowAverage,
+    check_finite,
+    make_evaluator,
+    make_trainer,
+    train,
+)
 from replearn.training.loss import Loss
 from replearn.training.optimizers import make_optimizer
 from replearn.training.seeds import derive_seed, make_generator, stream_seeds
@@ -42,69 +40,6 @@ if TYPE_CHECKING:
 
 # Ignite reports every exception on its logger before it raises it: once is enough.
 logging.getLogger("ignite.engine.engine").setLevel(logging.CRITICAL)
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a model is trained on: examples for training, and held-out examples."""
-
-    training: Batches
-    held_out: Batches
-
-
-def prepare(run: "Run", config: Mapping[str, Any]) -> tuple[ImageDataset, torch.device]:
-    """Load the data set and choose the device; write both, and the versions, to the run's info."""
-    torch.set_num_threads(config["threads"])
-    device = choose_device(config["device"])
-    data = make_dataset(config["dataset"])
-    run.info["dataset"] = describe(data)
-    run.info["image_shape"] = list(data.image_shape)
-    run.info["device"] = str(device)
-    run.info["versions"] = versions()
-    for observer in run.observers:
-        observer.identity["data"] = data.digest
-    return data, device
-
-
-def describe(data: ImageDataset) -> dict[str, Any]:
-    """Return what a run says of its data set: a twin says that it is one."""
-    return {"name": data.name, "is_twin": data.is_twin, "digest": data.digest, "note": data.note}
-
-
-def make_task(
-    config: Mapping[str, Any],
-    data: ImageDataset,
-    device: torch.device,
-    target: Callable[[Tensor], Tensor] | None = None,
-) -> Task:
-    """Return the training and held-out batches of `data`, which moves to `device`.
-
-    Args:
-        target: positions (B,) -> targets (B, ...) on the device; None for the images themselves.
-    """
-    section, training = config["dataset"], config["training"]
-    kept, held_out = split_indices(len(data), section["validation"], section["split_seed"])
-    layout = torch.channels_last if training["channels_last"] else torch.contiguous_format
-    on_device = replace(data, images=data.images.to(device))
-
-    def fetch(index: Tensor) -> Batch:
-        index = index.to(device)
-        x = on_device.batch(index).contiguous(memory_format=layout)
-        return x, x if target is None else target(index)
-
-    size = training["batch_size"]
-    held_out = some_of(held_out, training["n_validation"], section["split_seed"])
-    return Task(
-        Batches(fetch, kept, size), Batches(fetch, held_out, min(size, max(len(held_out), 1)))
-    )
-
-
-def some_of(indices: NDArray[np.int64], n: int, seed: int) -> NDArray[np.int64]:
-    """Return at most `n` of the indices, always the same ones, in order."""
-    if len(indices) <= n:
-        return indices
-    rng = np.random.default_rng(derive_seed(seed, "subset"))
-    return np.sort(rng.choice(indices, n, replace=False))
 
 
 def train_tracked(
@@ -120,100 +55,134 @@ def train_tracked(
         run: the Sacred run, whose artifacts and metrics these become.
         model: on its device; its weights are drawn here, from `init_seed`.
         loss: of the model's output and the task's targets.
+
+    Raises:
+        DivergedError: if a term is not finite.
     """
-    settings, seeds = config["training"], _seeds(config)
-    device = next(model.parameters()).device
-    initialise(model, make_generator(seeds["init"]))
-    loss.bind(getattr(model, "latent_size", 0), make_generator(derive_seed(seeds["init"], "loss")))
-    loss.to(device)
-    if settings["channels_last"]:
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    chosen = settings["optimizer"]
-    optimizer = make_optimizer(model.parameters(), chosen["name"], **chosen["params"])
-    noise = make_generator(seeds["noise"], device)
-    trainer = make_trainer(model, loss, optimizer, noise, settings["precision"])
-    evaluate = make_evaluator(model, loss, derive_seed(seeds["noise"], "evaluation"))
-    length = task.training.steps_per_epoch
-    stop = settings["steps"] or settings["epochs"] * length
-
     with TemporaryDirectory(dir=_work_folder()) as folder:
-        store = _Store(run, Path(folder))
-        start, history = 0, History(run)
-        if config["resume"] is not None:
-            files = load_ancestor(run, config["resume"], store.file)
-            past = resume.load_state(files, model, loss, optimizer, noise)
-            start, history = past["step"], History(run, past["history"])
-            check_finished_length(start, stop, config["resume"])
+        training = _Training(run, config, model, loss, task, _Store(run, Path(folder)))
+        training.start()
+        if training.done < training.stop:
+            training.run()
+        return training.validate(training.stop)
+
+
+class _Training:
+    """A training under way: what it changes, and how many steps are done."""
+
+    def __init__(
+        self, run: "Run", config: Mapping[str, Any], model: nn.Module, loss: Loss, task: Task,
+        store: "_Store",
+    ):  # fmt: skip
+        self.sacred_run, self.config, self.settings = run, config, config["training"]
+        self.model, self.loss, self.task, self.store = model, loss, task, store
+        self.seeds = _seeds(config)
+        device = next(model.parameters()).device
+        init = self.seeds["init"]
+        initialise(model, make_generator(init))
+        loss.bind(getattr(model, "latent_size", 0), make_generator(derive_seed(init, "loss")))
+        loss.to(device)
+        if self.settings["channels_last"]:
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        chosen = self.settings["optimizer"]
+        self.optimizer = make_optimizer(model.parameters(), chosen["name"], **chosen["params"])
+        self.noise = make_generator(self.seeds["noise"], device)
+        self.evaluate = make_evaluator(model, loss, derive_seed(self.seeds["noise"], "evaluation"))
+        self.epoch_length = task.training.steps_per_epoch
+        steps = self.settings["steps"]
+        self.stop = self.settings["epochs"] * self.epoch_length if steps is None else steps
+        self.done = 0
+        self.last_saved = time.monotonic()
+
+    def start(self) -> None:
+        """Store the first weights, or take up the state of the interrupted run."""
+        past: dict[str, Any] = {}
+        if self.config["resume"] is None:
+            self.store.file(weights_name(0), save(_weights(self.model)))
         else:
-            store.file(weights_name(0), save(_weights(model)))
+            past = self._take_up(self.config["resume"])
+        self.history = History(self.sacred_run, past.get("history"))
+        every = self.settings["log_every"]
+        self.window = WindowAverage(self.history.log, every, past.get("window", ()))
 
-        def save_resume(step: int) -> None:
-            state = {"step": step, "history": history.metrics, "threads": torch.get_num_threads()}
-            files = resume.save_state(
-                model, loss, optimizer, noise, **state, versions=versions(), epoch=step // length
-            )
-            for name, content in files.items():
-                store.file(name, content)
+    def _take_up(self, run_id: int) -> dict[str, Any]:
+        content, ancestor = load_ancestor(self.sacred_run, run_id)
+        past = resume.load_state(content, self.model, self.loss, self.optimizer, self.noise)
+        self.done = past["step"]
+        for step in weights_steps(ancestor.artifacts):
+            if step <= self.done:
+                self.store.file(weights_name(step), ancestor.read(weights_name(step)))
+        for difference in differences(past["circumstances"], self._circumstances()):
+            print(f"resumed, but not bit for bit: {difference}", file=sys.stderr)
+        return past
 
-        def validate(step: int) -> dict[str, float]:
-            terms = evaluate(task.held_out.in_order(), step)
-            for name, value in terms.items():
-                history.log(f"val.{name}", value, step)
-            history.log("lr", optimizer.param_groups[0]["lr"], step)
-            return terms
-
-        log_averages(trainer, history.log, settings["log_every"])
-        _attach_progress(trainer, history, start, stop, run.experiment_info["name"], config)
-        last_saved = time.monotonic()
-
-        @trainer.on(Events.ITERATION_COMPLETED)
-        def keep(engine: Engine) -> None:
-            nonlocal last_saved
-            step = engine.state.iteration
-            if step % settings["validate_every"] == 0 and step < stop:
-                validate(step)
-            if is_grid_step(step) or step == stop:
-                store.file(weights_name(step), save(_weights(model)))
-            if step < stop and time.monotonic() - last_saved >= config["resume_every"]:
-                save_resume(step)
-                last_saved = time.monotonic()
-
+    def run(self) -> None:
+        """Train from the steps done to the last."""
+        trainer = make_trainer(
+            self.model, self.loss, self.optimizer, self.noise, self.settings["precision"]
+        )
+        self.window.attach(trainer)
+        _attach_progress(trainer, self)
+        trainer.add_event_handler(Events.ITERATION_COMPLETED, self._keep)
         with ExitStack() as step_under_way:
             # A signal waits for the end of the step, so that the state is whole when it is saved.
             trainer.add_event_handler(
                 Events.ITERATION_STARTED, lambda: step_under_way.enter_context(signals_held())
             )
             trainer.add_event_handler(Events.ITERATION_COMPLETED, step_under_way.close)
+            batches = self.task.training.shuffled(self.seeds["order"], self.done)
             try:
-                batches = task.training.shuffled(seeds["order"], start)
-                train(trainer, batches, start, stop, length)
+                train(trainer, batches, self.done, self.stop, self.epoch_length)
             except Interrupted:
-                save_resume(trainer.state.iteration)
+                self.save_resume()
                 raise
-        return validate(stop)
 
+    def _keep(self, engine: Engine) -> None:
+        self.done = step = engine.state.iteration
+        if step % self.settings["validate_every"] == 0 and step < self.stop:
+            self.validate(step)
+        if is_grid_step(step) or step == self.stop:
+            self.store.file(weights_name(step), save(_weights(self.model)))
+        late = time.monotonic() - self.last_saved >= self.config["resume_every"]
+        if late and step < self.stop:
+            self.save_resume()
 
-def versions() -> dict[str, str]:
-    """Return the versions that a run's numbers depend on."""
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "ignite": ignite.__version__,
-        "numpy": np.__version__,
-        "safetensors": safetensors.__version__,
-    }
+    def validate(self, step: int) -> dict[str, float]:
+        """Log and return the held-out average of every term."""
+        terms = self.evaluate(self.task.held_out.in_order(), step)
+        check_finite(terms, f"on held-out images after step {step}")
+        for name, value in terms.items():
+            self.history.log(f"val.{name}", value, step)
+        self.history.log("lr", self.optimizer.param_groups[0]["lr"], step)
+        return terms
+
+    def save_resume(self) -> None:
+        """Store all that the next step depends on, in place of what was stored before."""
+        files = resume.save_state(
+            self.model, self.loss, self.optimizer, self.noise,
+            step=self.done, epoch=self.done // self.epoch_length, history=self.history.metrics,
+            window=self.window.state(), circumstances=self._circumstances(),
+        )  # fmt: skip
+        for name, content in files.items():
+            self.store.file(name, content)
+        self.last_saved = time.monotonic()
+
+    def _circumstances(self) -> dict[str, Any]:
+        """Return what has to be the same for a resumed run to be bit for bit the other."""
+        device = next(self.model.parameters()).device.type
+        return {"threads": torch.get_num_threads(), "device": device, **versions()}
 
 
 class _Store:
     """Write bytes to a file and add it to the run as an artifact."""
 
     def __init__(self, run: "Run", folder: Path):
-        self.run, self.folder = run, folder
+        self._run, self._folder = run, folder
 
     def file(self, name: str, content: bytes) -> None:
-        path = self.folder / name
+        path = self._folder / name
         path.write_bytes(content)
-        self.run.add_artifact(path, name, content_type="application/octet-stream")
+        self._run.add_artifact(path, name, content_type="application/octet-stream")
 
 
 def _seeds(config: Mapping[str, Any]) -> dict[str, int]:
@@ -231,20 +200,21 @@ def _work_folder() -> Path:
     return folder
 
 
-def _attach_progress(
-    trainer: Engine, history: History, start: int, stop: int, name: str, config: Mapping[str, Any]
-) -> None:
+def _attach_progress(trainer: Engine, training: _Training) -> None:
     # A log file gets a line now and then, a terminal a moving bar.
     terminal = sys.__stderr__ is not None and sys.__stderr__.isatty()
     bar = tqdm(
-        total=stop, initial=start, desc=name, unit="step", disable=not config["progress"],
+        total=training.stop, initial=training.done, unit="step",
+        desc=training.sacred_run.experiment_info["name"],
+        disable=not training.config["progress"],
         mininterval=0.2 if terminal else 15, dynamic_ncols=terminal,
     )  # fmt: skip
+    measured = training.history.metrics
 
     @trainer.on(Events.ITERATION_COMPLETED)
     def advance(engine: Engine) -> None:
-        if "train.loss" in history.metrics and engine.state.iteration % 10 == 0:
-            bar.set_postfix(loss=f"{history.last('train.loss'):.1f}", refresh=False)
+        if "train.loss" in measured and engine.state.iteration % 10 == 0:
+            bar.set_postfix(loss=f"{measured['train.loss']['values'][-1]:.1f}", refresh=False)
         bar.update()
 
     trainer.add_event_handler(Events.TERMINATE | Events.COMPLETED, lambda: bar.close())

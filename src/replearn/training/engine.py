@@ -1,7 +1,7 @@
 """Ignite engines that train and evaluate any model with any loss."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -40,7 +40,7 @@ def make_trainer(
     """Return an engine that takes one optimiser step per batch of (input, target).
 
     `engine.state.output` is the dict of the loss's terms, 0-d tensors that stay on the device:
-    nothing waits for them until someone reads them (see `log_averages`).
+    nothing waits for them until someone reads them (see `WindowAverage`).
 
     Args:
         model: input batch -> output dataclass.
@@ -72,47 +72,72 @@ def train(
     trainer: Engine, batches: Iterator[Batch], start: int, stop: int, epoch_length: int
 ) -> None:
     """Run `trainer` from step `start` to step `stop` on an endless iterator of batches."""
-    if start >= stop:
-        raise InputError(
-            f"nothing is left to train: step {start} of {stop} is reached; ask for more steps"
-        )
     trainer.load_state_dict({"iteration": start, "epoch_length": epoch_length, "max_iters": stop})
     trainer.run(batches)
 
 
-def log_averages(trainer: Engine, log: Callable[[str, float, int], None], every: int) -> None:
+class WindowAverage:
     """Log the average of every term over the last `every` steps as `train.<term>`.
 
-    Raises:
-        DivergedError: from the engine's run, if a term is not finite.
+    Args:
+        log: called with (metric, value, step).
+        every: steps of a window; the last window may be shorter.
+        window: the terms of the steps since the last point, of a resumed run.
     """
-    window: list[dict[str, Tensor]] = []
 
-    def flush(engine: Engine) -> None:
-        if not window:
+    def __init__(
+        self,
+        log: Callable[[str, float, int], None],
+        every: int,
+        window: Sequence[dict[str, float]] = (),
+    ):
+        self._log, self._every = log, every
+        self._window = [{name: torch.tensor(v) for name, v in terms.items()} for terms in window]
+
+    def attach(self, trainer: Engine) -> None:
+        """Collect the terms of every step of `trainer`.
+
+        Raises:
+            DivergedError: from the engine's run, if a term is not finite.
+        """
+        trainer.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
+        trainer.add_event_handler(Events.TERMINATE | Events.COMPLETED, self._flush)
+
+    def state(self) -> list[dict[str, float]]:
+        """Return the terms of the steps since the last point, for the resume state."""
+        return [{name: v.item() for name, v in terms.items()} for terms in self._window]
+
+    def _collect(self, engine: Engine) -> None:
+        self._window.append(engine.state.output)  # type: ignore[arg-type]
+        if engine.state.iteration % self._every == 0:
+            self._flush(engine)
+
+    def _flush(self, engine: Engine) -> None:
+        if not self._window:
             return
-        step = engine.state.iteration
-        names = list(window[0])
-        means = torch.stack([torch.stack([terms[n].float() for n in names]) for terms in window])
-        values = dict(zip(names, means.double().mean(0).tolist(), strict=True))
-        window.clear()
+        step, names = engine.state.iteration, list(self._window[0])
+        device = self._window[-1][names[0]].device
+        rows = [torch.stack([t[n].float().to(device) for n in names]) for t in self._window]
+        values = dict(zip(names, torch.stack(rows).double().mean(0).tolist(), strict=True))
+        steps = len(self._window)
+        self._window.clear()
         for name, value in values.items():
             if math.isfinite(value):
-                log(f"train.{name}", value, step)
-        # Raised, not terminated: a run that ends quietly is recorded as COMPLETED.
-        if bad := [name for name, value in values.items() if not math.isfinite(value)]:
+                self._log(f"train.{name}", value, step)
+        check_finite(values, f"in the {steps} steps before step {step}")
+
+
+def check_finite(terms: dict[str, float], when: str) -> None:
+    """Raise a DivergedError if a term is not finite.
+
+    Raised, not a quiet stop of the engine: such a run would be recorded as COMPLETED.
+    """
+    for name, value in terms.items():
+        if not math.isfinite(value):
             raise DivergedError(
-                f"the {bad[0]} was not finite in the {every} steps before step {step}: training "
-                f"has diverged; lower the learning rate or the regularisation strength"
+                f"the {name} was not finite {when}: training has diverged; lower the learning "
+                f"rate or the regularisation strength"
             )
-
-    @trainer.on(Events.ITERATION_COMPLETED)
-    def collect(engine: Engine) -> None:
-        window.append(engine.state.output)  # type: ignore[arg-type]
-        if engine.state.iteration % every == 0:
-            flush(engine)
-
-    trainer.add_event_handler(Events.TERMINATE | Events.COMPLETED, flush)
 
 
 def make_evaluator(

@@ -1,16 +1,18 @@
 """The resume state: all that the next training step depends on, without pickles.
 
 Two files. `resume.safetensors` holds tensors: weights, loss modules, optimiser moments, generator
-states. `resume.json` holds the rest: step, optimiser settings, metric history, threads, versions.
-Batch order and learning-rate schedules depend on the seed and the step alone, so they need no
-state. On CPU, with the same number of threads and the same versions, a run resumed from here is
-bit for bit the uninterrupted one.
+states; and in its header the rest: step, optimiser settings, metric history, threads, versions.
+`resume.json` is a copy of that header to read. A kill between the storing of the two leaves them of
+different steps, so only the first is loaded. Batch order and learning-rate schedules depend on the
+seed and the step alone, so they need no state. On CPU, with the same number of threads and the same
+versions, a run resumed from here is bit for bit the uninterrupted one.
 """
 
 import json
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -42,11 +44,11 @@ def save_state(
     # Copies: tied or sliced weights share memory, which safetensors refuses.
     copies = {key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}
     text = json.dumps({"optimizers": numbers, **settings})
-    return {TENSORS: save(copies), SETTINGS: text.encode()}
+    return {TENSORS: save(copies, metadata={"settings": text}), SETTINGS: text.encode()}
 
 
 def load_state(
-    files: dict[str, bytes],
+    content: bytes,
     model: nn.Module,
     loss: nn.Module,
     optimizer: Optimizer,
@@ -54,24 +56,33 @@ def load_state(
 ) -> dict[str, Any]:
     """Put a resume state back into the objects, in place, and return its settings.
 
+    Args:
+        content: of `resume.safetensors`.
+
     Raises:
         InputError: if the state is of another model, loss or optimiser.
     """
-    tensors, settings = load(files[TENSORS]), json.loads(files[SETTINGS])
-    numbers = settings.pop("optimizers")
     try:
+        tensors, settings = load(content), json.loads(_header(content)["settings"])
+        numbers = settings.pop("optimizers")
         for name, module in {"model": model, "loss": loss}.items():
             module.load_state_dict(_below(tensors, name))
         for name, each in {"optimizer": optimizer, **_loss_optimizers(loss)}.items():
             each.load_state_dict(_join(_below(tensors, name), numbers[name]))
             _match_layout(each)
-    except (RuntimeError, KeyError, ValueError) as error:
+    except (RuntimeError, KeyError, ValueError, SafetensorError) as error:
         raise InputError(
             f"the resume state does not fit this configuration ({str(error).splitlines()[0]}); "
             f"resume with the configuration that it was saved from"
         ) from error
     generator.set_state(tensors["generator"])
     return settings
+
+
+def _header(content: bytes) -> dict[str, str]:
+    """Return the metadata in the header of a safetensors file: 8 bytes of length, then JSON."""
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length])["__metadata__"]
 
 
 def _loss_optimizers(loss: nn.Module) -> dict[str, Optimizer]:

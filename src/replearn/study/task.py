@@ -1,0 +1,82 @@
+"""What a run trains on: its data set, on its device, in training and held-out batches."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from replearn.dataset.images import ImageDataset
+from replearn.dataset.split import split_indices
+from replearn.runs.rebuild import choose_device, make_dataset
+from replearn.study.versions import versions
+from replearn.training.batches import Batch, Batches
+from replearn.training.seeds import derive_seed
+
+if TYPE_CHECKING:
+    from sacred.run import Run
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model is trained on: examples for training, and held-out examples."""
+
+    training: Batches
+    held_out: Batches
+
+
+def prepare(run: "Run", config: Mapping[str, Any]) -> tuple[ImageDataset, torch.device]:
+    """Load the data set and choose the device; write both, and the versions, to the run's info."""
+    device = choose_device(config["device"])
+    data = make_dataset(config["dataset"])
+    run.info["dataset"] = describe(data)
+    run.info["image_shape"] = list(data.image_shape)
+    run.info["device"] = str(device)
+    run.info["versions"] = versions()
+    for observer in run.observers:
+        observer.identity["data"] = data.digest
+    return data, device
+
+
+def describe(data: ImageDataset) -> dict[str, Any]:
+    """Return what a run says of its data set: a twin says that it is one."""
+    return {"name": data.name, "is_twin": data.is_twin, "digest": data.digest, "note": data.note}
+
+
+def make_task(
+    config: Mapping[str, Any],
+    data: ImageDataset,
+    device: torch.device,
+    target: Callable[[Tensor], Tensor] | None = None,
+) -> Task:
+    """Return the training and held-out batches of `data`, which moves to `device`.
+
+    Args:
+        target: positions (B,) -> targets (B, ...) on the device; None for the images themselves.
+    """
+    section, training = config["dataset"], config["training"]
+    kept, held_out = split_indices(len(data), section["validation"], section["split_seed"])
+    layout = torch.channels_last if training["channels_last"] else torch.contiguous_format
+    on_device = replace(data, images=data.images.to(device))
+
+    def fetch(index: Tensor) -> Batch:
+        index = index.to(device)
+        x = on_device.batch(index).contiguous(memory_format=layout)
+        return x, x if target is None else target(index)
+
+    size = training["batch_size"]
+    held_out = some_of(held_out, training["n_validation"], section["split_seed"])
+    return Task(
+        Batches(fetch, kept, size), Batches(fetch, held_out, min(size, max(len(held_out), 1)))
+    )
+
+
+def some_of(indices: NDArray[np.int64], n: int, seed: int) -> NDArray[np.int64]:
+    """Return at most `n` of the indices, always the same ones, in order."""
+    if len(indices) <= n:
+        return indices
+    rng = np.random.default_rng(derive_seed(seed, "subset"))
+    return np.sort(rng.choice(indices, n, replace=False))

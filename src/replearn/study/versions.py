@@ -1,0 +1,19 @@
+"""The versions that a run's numbers depend on."""
+
+import platform
+
+import ignite
+import numpy as np
+import safetensors
+import torch
+
+
+def versions() -> dict[str, str]:
+    """Return name -> version of Python and of the packages that compute."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "ignite": ignite.__version__,
+        "numpy": np.__version__,
+        "safetensors": safetensors.__version__,
+    }
