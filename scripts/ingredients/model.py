@@ -23,11 +23,18 @@ def model_ingredient(name: str) -> Ingredient:
     @model.command(unobserved=True)
     def layers(_config, _run):
         """Print the layers that analyses can name, with shapes and numbers of parameters."""
+        import torch
+
         from replearn.models.table import layer_table
         from replearn.runs.rebuild import make_dataset, make_model
 
         data = make_dataset(_run.config["dataset"])
-        net = make_model(_config, data.image_shape)
+        sizes = {}
+        if "target" in _run.config:  # of experiments.supervised
+            from replearn.study.targets import make_targets
+
+            sizes["n_outputs"] = make_targets(data, _run.config, torch.device("cpu")).n_outputs
+        net = make_model(_config, data.image_shape, **sizes)
         for row in layer_table(net, data.image_shape):
             print("{:16} {:20} {:>10}".format(*map(str, row)))
 

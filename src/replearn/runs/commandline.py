@@ -64,7 +64,8 @@ def _run(experiment: Experiment, argv: list[str]) -> int:
     install_capture()
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # Sacred shows INFO of everyone
     run = make_run(experiment, command, updates, presets, options)
-    if run.unobserved or options.get("--unobserved"):
+    if run.unobserved or options.get("--unobserved") or run.debug:
+        run.unobserved = True
         return _execute(run, None)
     observer = _observe(run)
     return 0 if observer is None else _execute(run, observer)
@@ -210,24 +211,45 @@ def _execute(run: Run, observer: Any) -> int:
         import torch
 
         torch.set_num_threads(run.config["threads"])
+    failure: Exception | None = None
     with signals_handled():
         try:
             run()
         except Interrupted as error:
             print(f"{str(run.status).lower()}: what was measured so far is kept", file=sys.stderr)
             return error.exit_code
-        except (InputError, FloatingPointError) as error:
-            return _say(error)
-        except OSError as error:
-            return _say(error) if error.errno in FULL else _unexpected()
-        except Exception:
-            return _unexpected()
+        except Exception as error:
+            failure = error
         finally:
-            if observer is not None:
-                print(f"run {run._id}: {observer.status or run.status}", flush=True)
+            # There is no document, and so no id, if the database refused the start.
+            if observer is not None and observer.run_id is not None:
+                print(f"run {observer.run_id}: {observer.status}", flush=True)
+    if failure is not None:
+        # Out here Ctrl-C is Python's own again, which a debugger needs.
+        return _fail(failure, run)
     if observer is not None and observer.failure:
         return SPOOLED if observer.spooled else 1  # the observer has said why
     return 0
+
+
+def _fail(error: Exception, run: Run) -> int:
+    """Say what ended the run: a sentence if it is foreseen, else, and with -d, the traceback.
+
+    With -D, as in Sacred, the debugger opens where an unforeseen exception was raised; the run is
+    stored by then.
+    """
+    foreseen = isinstance(error, (InputError, FloatingPointError))
+    if foreseen or (isinstance(error, OSError) and error.errno in FULL):
+        if not run.debug:
+            return _say(error)
+        traceback.print_exception(error)
+    else:
+        traceback.print_exception(error)
+        if run.pdb:
+            import pdb
+
+            pdb.post_mortem(error.__traceback__)
+    return 1
 
 
 def _say(error: BaseException) -> int:

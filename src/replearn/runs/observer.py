@@ -46,7 +46,7 @@ class RunObserver(MongoObserver):
         database: from `open_database`.
         identity: `config_hash`, `group_hash`, `data`, `code`; a top-level field of the document.
         spool_folder: where a run waits that cannot be stored; default sims/spool.
-        patience: seconds to wait for the server at the end of a run.
+        patience: seconds to wait for the server at the end of a run; default PATIENCE.
 
     After the run, `failure` is None if the database has all of it, else a sentence; `spooled` is
     the folder where the run waits for `python -m runs sync`, if it does.
@@ -57,11 +57,11 @@ class RunObserver(MongoObserver):
         database: Database,
         identity: Mapping[str, Any] | None = None,
         spool_folder: Path | None = None,
-        patience: float = PATIENCE,
+        patience: float | None = None,
     ):
         self.database = database
         self.identity = dict(identity or {})
-        self.patience = patience
+        self.patience = PATIENCE if patience is None else patience
         self.spooled: Path | None = None
         self.record: RunRecord | None = None
         self._place = SpoolPlace((spool_folder or default_spool_folder()) / database.name)
