@@ -25,13 +25,13 @@ HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 TRAINING = (
-    "experiments.unsupervised with fast training.beta dataset.digits model.higgins "
-    "model.latent_size=4 tags=['quickstart']"
+    "experiments.unsupervised with fast training.beta dataset.circles "
+    "model.burgess model.latent_size=4 tags=['quickstart']"
 )
 
 
 def run_study(folder: Path) -> None:
-    """Train as the quickstart does, with beta 1 and 8, and analyse the second network."""
+    """Train with beta 1 and 8 on images that have factors, and analyse the second network."""
     environment = os.environ | {"REPLEARN_HOME": str(folder), "MPLBACKEND": "agg"}
     for command in (
         f"{TRAINING} training.loss.params.beta=1 seed=0",
@@ -88,6 +88,10 @@ def test_a_user_sees_the_table_a_plot_the_config_the_output_a_picture_and_the_re
     assert [(row["Beta"], row["Seed"]) for row in table[1:]] == [("8", "1"), ("1", "0")]
     assert [row["Tags"] for row in table[1:]] == ["quickstart", "quickstart"]
     assert float(table[1]["Reconstruction"]) == pytest.approx(training["result"]["reconstruction"])
+
+    analysis = database.runs.find_one({"_id": 3})["result"]
+    for score in ("Disentanglement", "Completeness", "Informativeness"):
+        assert float(table[0][score]) == pytest.approx(analysis[f"dci_{score.lower()}"])
 
     # Omniboard draws each curve twice, as it is and smoothed (by nothing, at first).
     metrics = {metric["name"]: metric for metric in database.metrics.find({"run_id": 2})}
