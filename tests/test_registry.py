@@ -38,5 +38,9 @@ def test_without_a_near_choice_all_are_listed():
     assert nearest("xyz", ["beta", "alpha"]) == "choose from alpha, beta"
 
 
+def test_where_there_is_nothing_to_choose_it_says_so():
+    assert nearest("size", []) == "there is none to choose from"
+
+
 def test_a_part_of_a_name_is_near():
     assert nearest("cka", ["cka_debiased", "rsa"]) == "did you mean 'cka_debiased'?"

@@ -47,7 +47,7 @@ def precision_part(quick: bool) -> str:
     text = markdown(("model", "fp32, ms a step", "bf16, ms a step", "speed-up"), rows)
     if quick:
         return text
-    steps = 600
+    steps = 300
     losses = final_losses("burgess", steps, range(3))
     shown = {name: student_interval(values) for name, values in losses.items()}
     rows = [

@@ -19,4 +19,4 @@ def nearest(name: str, choices: Iterable[str], n: int = 3) -> str:
     close = get_close_matches(str(name), choices, n=n, cutoff=0.5) or inside[:n]
     if close:
         return "did you mean " + " or ".join(repr(choice) for choice in close) + "?"
-    return "choose from " + ", ".join(choices)
+    return "choose from " + ", ".join(choices) if choices else "there is none to choose from"

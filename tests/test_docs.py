@@ -1,0 +1,29 @@
+"""What the pages point to is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_relative_links_and_pictures_exist(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if not re.match(r"[a-z]+:", target):
+            assert (page.parent / target).exists(), target
+
+
+def test_every_part_of_the_benchmarks_was_measured():
+    page = (ROOT / "docs" / "benchmarks.md").read_text()
+    parts = re.findall(r"<!-- measured: (\w+) -->\n(.*?)<!-- end -->", page, re.DOTALL)
+    assert {name for name, _ in parts} == {"training", "precision", "startup", "queries"}
+    assert all("cores, torch" in text for _, text in parts), "run bin/benchmark"
+
+
+def test_the_readme_shows_the_two_commands_first():
+    text = (ROOT / "README.md").read_text()
+    places = [text.index(part) for part in ("bin/run-quickstart", "bin/check", "![", "## Train")]
+    assert places == sorted(places)
