@@ -31,21 +31,22 @@ ex.add_named_config("fast", n_probe=64)
 def compare(where, measures, layers, steps, baseline, n_probe, pooling, latent, _config, _run):
     """Return the mean similarity of the same layer in different runs, trained and untrained."""
     from replearn.analysis.similarity import progress_bars
-    from replearn.runs.query import find_runs
     from replearn.study.comparison import choose_steps, common_layers, common_probe, compare_layers
     from replearn.study.layer_maps import draw_layer_maps
     from replearn.study.results import results_of
+    from replearn.study.selection import find_trained
 
-    runs = find_runs(where).require()
+    runs = find_trained(where)
     names, probe = common_layers(runs, layers), common_probe(runs, n_probe)
     trained = choose_steps(runs, steps)
-    untrained = [s for s in choose_steps(runs, [0]) if baseline and s not in trained]
-    count = len(names) * len(trained + untrained)
+    untrained = choose_steps(runs, [0]) if baseline else []
+    sources = list(dict.fromkeys(trained + untrained))
+    count = len(names) * len(sources)
     print(f"{len(runs)} runs, {count} representations, {count * (count + 1) // 2} pairs")
     with results_of(_run, "Similarity of layers", runs, probe=f"{n_probe} images") as results:
         progress = progress_bars() if _config["progress"] else None
         found = compare_layers(
-            trained + untrained, names, probe, measures, progress, pooling=pooling, latent=latent
+            sources, names, probe, measures, progress, pooling=pooling, latent=latent
         )
         for warning in found.warnings:
             print(f"warning: {warning}", file=sys.stderr)

@@ -27,7 +27,7 @@ ex.add_named_config("fast", {})
 @ex.main
 def summarise(where, columns, caption, at_least, at_most, _run):
     """Return how many runs and groups the table has."""
-    from replearn.study.panels import draw_hinton_panel
+    from replearn.study.panels import draw_hinton_panels
     from replearn.study.results import results_of, twin_note
     from replearn.study.summary import check_limits, choose_columns, find_study
 
@@ -36,8 +36,9 @@ def summarise(where, columns, caption, at_least, at_most, _run):
     groups = study.groups()
     shown = choose_columns(groups, columns)
     with results_of(_run, "Summary", study.runs) as results:
-        results.table("summary", groups, shown, caption, note=twin_note(study.runs))
-        draw_hinton_panel(results, study)
+        note = f"{study.analysis_note()} {twin_note(study.runs)}".strip()
+        results.table("summary", groups, shown, caption, note=note)
+        draw_hinton_panels(results, study)
     return {"runs": len(study.runs), "groups": len(groups)}
 
 

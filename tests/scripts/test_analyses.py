@@ -105,8 +105,21 @@ def test_similarity_is_the_measure_of_the_activations(study):
     assert run.info["source_runs"] == [1, 2]
 
 
+def test_untrained_networks_are_not_titled_trained(study):
+    assert do(similarity, "where.id=[1,2]", "n_probe=64", "steps=0", "layers=[mean,encoder.0.0]",
+              "measures=cka_linear", "progress=False") == 0  # fmt: skip
+    run = find_runs({"experiment": "analysis.similarity"}, study)[-1]
+    assert run.result["representations"] == 4
+    # The networks of step 0 have no baseline but themselves: no excess, no second number.
+    assert "cka_linear_excess.png" not in run.artifacts
+    assert "cka_linear_same_layer_untrained" not in run.result
+
+
 def test_layers_are_compared_with_the_factors(study):
-    assert do(similarity, "where.tags=study", "where.experiment=unsupervised", "n_probe=64",
+    # The query matches the analyses of the study too, once they carry its tag.
+    assert do(similarity, "tags=study", "where.tags=study", "n_probe=64", "where.seed=0",
+              "layers=[input,factors]", "measures=cka_linear", "progress=False") == 0  # fmt: skip
+    assert do(similarity, "tags=study", "where.tags=study", "n_probe=64",
               "layers=[input,factors]", "measures=cka_linear", "progress=False") == 0  # fmt: skip
     found = SimilarityResult.from_arrays(
         find_runs({"experiment": "analysis.similarity"}, study)[-1].load("similarity.npz")
@@ -119,13 +132,14 @@ def test_layers_are_compared_with_the_factors(study):
 
 
 def test_summary_has_mean_and_counts_and_names_its_runs(study):
-    assert do(summary, "where.experiment=unsupervised", "where.tags=study") == 0
+    assert do(summary, "where.tags=study", "tags=study") == 0
     run = find_runs({"experiment": "analysis.summary"}, study)[-1]
     latex = run.load("summary.tex")
     losses = [load_run(i, study).result["loss"] for i in (1, 2)]
     assert f"{np.mean(losses):.1f}" in latex
     assert "% source runs: 1, 2" in latex
     assert r"\pm" not in latex and "textbf" not in latex  # two seeds: no interval, no best
+    assert "DCI by the fast method" in latex
     assert run.result == {"runs": 2, "groups": 1}
 
 
@@ -143,6 +157,9 @@ def test_summary_fails_where_models_have_not_learned(study, capsys):
     [
         (similarity, ["where.experiment=unsupervised", "where.seed=77"], "no COMPLETED run"),
         (similarity, ["where.model.nam=vae"], "is a path of no run"),
+        (similarity, ["where.experiment=analysis.model"], "have kept no weights of a model; add"),
+        (summary, ["where.experiment=analysis.model"], "have kept no weights of a model; add"),
+        (similarity, ["where.id=1", "layers=[]"], "layers=[] names nothing"),
         (similarity, ["where.tags=study", "where.experiment=unsupervised", "layers=encoder.77"],
          "the models have no layer 'encoder.77'"),
         (similarity, ["where.tags=study", "where.experiment=unsupervised", "measures=cka"],

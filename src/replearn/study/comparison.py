@@ -1,5 +1,6 @@
 """Compare the layers of finished runs: which representations, all pairs of them, their means."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,12 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from replearn.analysis.activations import fingerprint
+from replearn.analysis.activations import code_version, fingerprint
 from replearn.analysis.cache import cached_representations
 from replearn.analysis.similarity import SimilarityResult, compare_all
 from replearn.errors import InputError, nearest
+from replearn.runs.config import canonical
+from replearn.runs.rebuild import network_of
 from replearn.runs.run import Run
 from replearn.study.probes import Probe, probe_of
 from replearn.training.checkpoints import weights_name
@@ -36,7 +39,8 @@ class Source:
 class Representations(Mapping[str, Tensor]):
     """The representations of layers of networks on one probe set, made or read when asked for.
 
-    All layers of a network are made in one pass and cached; afterwards they are read one by one.
+    All layers of a network are made in one pass and cached; afterwards they are read one by one,
+    and the weights are not needed.
     """
 
     def __init__(self, sources: Sequence[Source], layers: Sequence[str], probe: Probe, **options):
@@ -44,6 +48,9 @@ class Representations(Mapping[str, Tensor]):
         self._places = {s.label(layer): (s, layer) for s in sources for layer in layers}
         self._print = fingerprint(probe.batches())
         self._ready: dict[str, Tensor] = {}
+        built = networks([source.run for source in sources])
+        versions = {id(model): code_version(model) for model in built.values()}
+        self._versions = {run_id: versions[id(model)] for run_id, model in built.items()}
 
     def __getitem__(self, label: str) -> Tensor:
         source, layer = self._places[label]
@@ -64,11 +71,12 @@ class Representations(Mapping[str, Tensor]):
         # The layers from this one on: what is asked for next. Those before are done with.
         rest = [x for x in self._layers[self._layers.index(layer) :] if x not in TARGETS]
         return cached_representations(
-            source.run.model(source.step),
+            lambda: source.run.model(source.step),
             rest,
             self._probe.batches,
             checkpoint=recorded["sha256"],
             probe=self._print,
+            version=self._versions[source.run.id],
             **self._options,
         )
 
@@ -93,67 +101,126 @@ def targets(probe: Probe, kind: str) -> Tensor:
     raise InputError(f"{data.name} has no {kind} to compare layers with")
 
 
+def networks(runs: Sequence[Run]) -> dict[int, nn.Module]:
+    """Return the model of each run without weights, by run id; equal ones are built once."""
+    built: dict[str, nn.Module] = {}
+    found = {}
+    for run in runs:
+        shape, outputs = run.info.get("image_shape"), run.info.get("n_outputs")
+        key = canonical([run.config["model"], shape, outputs])
+        if key not in built:
+            built[key] = network_of(run)
+        found[run.id] = built[key]
+    return found
+
+
 def common_probe(runs: Sequence[Run], n: int) -> Probe:
     """Return `n` held-out images of the data set that all runs share.
 
     Raises:
-        InputError: if the runs were trained on different data sets or splits.
+        InputError: if the runs were trained on different data sets, images or splits.
     """
-    identities = {str(run.config["dataset"]): run for run in runs}
-    if len(identities) > 1:
-        first, other = list(identities.values())[:2]
-        raise InputError(
-            f"runs {first.id} and {other.id} were trained on different data "
-            f"({first.config['dataset']['name']} and {other.config['dataset']['name']}, or other "
-            f"splits); narrow the query, for example by where.dataset.name"
-        )
-    return probe_of(runs[0].config["dataset"], runs[0].dataset(), n)
+    first = runs[0]
+    for run in runs[1:]:
+        if _data(run) != _data(first):
+            raise InputError(
+                f"runs {first.id} and {run.id} were trained on different data "
+                f"({first.config['dataset']['name']} and {run.config['dataset']['name']}, or other "
+                f"splits); narrow the query, for example by where.dataset.name"
+            )
+        if run.identity.get("data") != first.identity.get("data"):
+            raise InputError(
+                f"runs {first.id} and {run.id} were trained on different images of the data set "
+                f"{first.config['dataset']['name']} ({_kind(first)} and {_kind(run)}); narrow the "
+                f"query, for example by where.id"
+            )
+    return probe_of(first.config["dataset"], first.dataset(), n)
+
+
+def _data(run: Run) -> str:
+    """Return what chooses the images and the split of a run; not where they came from."""
+    section = run.config["dataset"]
+    return canonical({key: value for key, value in section.items() if key != "download"})
+
+
+def _kind(run: Run) -> str:
+    is_twin = (run.info.get("dataset") or {}).get("is_twin")
+    return "its twin" if is_twin else f"{str(run.identity.get('data'))[:8]}…"
 
 
 def common_layers(runs: Sequence[Run], asked: str | Sequence[str]) -> list[str]:
     """Return the layers to compare: those named, or all, which needs one architecture.
 
+    A name is one of the model's modules, a field of its output, `input`, or one of TARGETS.
+
     Raises:
-        InputError: if the runs are of different architectures, or a layer does not exist.
+        InputError: if a layer does not exist in every run, or the runs are of different
+            architectures and all layers are asked for.
     """
-    layers = {run.id: run.model(run.checkpoints[0]).layers() for run in runs}
-    first = runs[0]
-    for run in runs[1:]:
-        if layers[run.id] != layers[first.id]:
-            raise InputError(
-                f"runs {first.id} and {run.id} have different architectures "
-                f"({_architecture(first)} and {_architecture(run)}); narrow the query, for "
-                f"example by where.model.encoder"
-            )
-    named = listed(asked)
+    built, first = networks(runs), runs[0]
+    named = listed(asked, "layers")
     if named == ["all"]:
-        return layers[first.id]
-    known = [*layers[first.id], "input", *TARGETS]
-    for name in named:
-        if name not in known:
-            raise InputError(f"the models have no layer {name!r}; {nearest(name, known)}")
-    return named
+        layers = built[first.id].layers()  # type: ignore[operator]
+        for run in runs[1:]:
+            if built[run.id].layers() != layers:  # type: ignore[operator]
+                raise InputError(
+                    f"runs {first.id} and {run.id} have different architectures "
+                    f"({_architecture(first)} and {_architecture(run)}); narrow the query, for "
+                    f"example by where.model.encoder"
+                )
+        return layers
+    for model in {id(model): model for model in built.values()}.values():
+        known = layer_names(model)
+        for name in named:
+            if name not in known:
+                raise InputError(f"the models have no layer {name!r}; {nearest(str(name), known)}")
+    return list(dict.fromkeys(named))
 
 
-def choose_steps(runs: Sequence[Run], asked: str | int | Sequence[int]) -> list[Source]:
-    """Return the networks to compare: each run after its last step, all kept steps, or some."""
-    sources, named = [], listed(asked)
+def layer_names(model: Any) -> list[str]:
+    """Return every name that a layer of `model` can be asked for by, the declared ones first."""
+    modules = [name for name, _ in model.named_modules() if name]
+    return list(dict.fromkeys([*model.layers(), "input", *TARGETS, *model.heads, *modules]))
+
+
+def choose_steps(runs: Sequence[Run], asked: str | int | Sequence[str | int]) -> list[Source]:
+    """Return the networks to compare: each run after its last step, all kept steps, or some.
+
+    Raises:
+        InputError: if a step is neither `last` nor `all` nor a whole number.
+    """
+    sources, named = [], listed(asked, "steps")
     for run in runs:
         kept = run.checkpoints
-        if not kept:
-            raise InputError(f"run {run.id} ({run.experiment}) has kept no weights to compare")
-        wanted = {"last": kept[-1:], "all": kept}.get(str(named[0]), named)
-        if not all(isinstance(step, int) for step in wanted):
-            raise InputError(f"steps must be last, all, or a list of steps, got {asked!r}")
-        sources += [Source(run, step) for step in wanted]
-    return sources
+        for step in named:
+            if isinstance(step, bool) or not (isinstance(step, int) or step in ("last", "all")):
+                raise InputError(f"steps must be last, all, or a list of steps, got {asked!r}")
+            wanted = kept if step == "all" else kept[-1:] if step == "last" else [int(step)]
+            sources += [Source(run, each) for each in wanted]
+    return list(dict.fromkeys(sources))
 
 
-def listed(value: Any) -> list[Any]:
-    """Return what a config names as a list: `a`, `a,b` and `[a,b]` are all ways to write one."""
+def listed(value: Any, key: str) -> list[Any]:
+    """Return what a config names as a list: `a`, `a,b` and `[a,b]` are all ways to write one.
+
+    A part `word=value` is a further parameter of the part before: `jaccard:k=10,x=3` is one.
+
+    Raises:
+        InputError: if it names nothing; the sentence tells the config's `key`.
+    """
     if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return [value] if isinstance(value, int) else list(value)
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    parts: list[Any] = []
+    for part in value if isinstance(value, list | tuple) else [] if value is None else [value]:
+        further = isinstance(part, str) and re.match(r"\w+=", part)
+        if further and parts and isinstance(parts[-1], str) and ":" in parts[-1]:
+            parts[-1] += f",{part}"
+        else:
+            parts.append(part)
+    if not parts:
+        raise InputError(f"{key}={value!r} names nothing to compare; name at least one, or leave "
+                         f"{key} out")  # fmt: skip
+    return parts
 
 
 def compare_layers(
@@ -166,7 +233,9 @@ def compare_layers(
 ) -> SimilarityResult:
     """Return the similarity of all pairs of (network, layer)."""
     return compare_all(
-        Representations(sources, layers, probe, **options), listed(measures), progress=progress
+        Representations(sources, layers, probe, **options),
+        listed(measures, "measures"),
+        progress=progress,
     )
 
 

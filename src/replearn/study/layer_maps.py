@@ -20,18 +20,21 @@ def draw_layer_maps(
 ) -> dict[str, float | int]:
     """Draw the layer-by-layer means of each measure, and return those of equal layers.
 
-    The trained networks are shown after their last step. What training adds is the difference to
-    the same mean over the networks of step 0: a random network shares much with another.
+    The trained networks are shown after the last of their steps. What training adds is the
+    difference to the same mean over the networks of step 0: a random network shares much with
+    another.
     """
-    last = list({source.run.id: source for source in trained}.values())
+    last = list({s.run.id: s for s in sorted(trained, key=lambda s: s.step)}.values())
+    if {s.step for s in last} == {0}:
+        untrained = []  # they are what was asked for
     numbers: dict[str, float | int] = {"runs": len(last), "representations": len(found.labels)}
     for label in found.values:
         measure = MEASURES[label.partition(":")[0]]
         limits = (max(measure.range[0], 0.0), measure.range[1])
         name = label.replace(":", "-").replace("=", "-").replace(",", "-").lower()
-        maps = {"after training": between_runs(found, label, last, layers)}
+        maps = {moment(last): between_runs(found, label, last, layers)}
         if untrained:
-            maps["untrained (step 0)"] = between_runs(found, label, untrained, layers)
+            maps[moment(untrained)] = between_runs(found, label, untrained, layers)
         figure = heatmap_panel(
             list(maps.values()), list(maps), layers, measure=label, limits=limits,
             row_title="layer", column_title="layer of another run" if len(last) > 1 else "layer",
@@ -41,6 +44,14 @@ def draw_layer_maps(
         if untrained:
             _draw_excess(results, name, label, maps, layers)
     return numbers
+
+
+def moment(sources: Sequence[Source]) -> str:
+    """Return when in their training networks are shown, as a title."""
+    steps = {source.step for source in sources}
+    if steps == {0}:
+        return "untrained (step 0)"
+    return f"after {steps.pop():,} steps" if len(steps) == 1 else "after training"
 
 
 def _draw_excess(

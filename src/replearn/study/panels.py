@@ -1,25 +1,52 @@
 """Figures of a whole study, from the arrays that the analyses of its runs have stored."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from replearn.analysis.figures import hinton_panel
+from replearn.runs.run import Run
 from replearn.study.results import Results
-from replearn.study.summary import Study
+from replearn.study.summary import ABSENT, Study
 
 
-def draw_hinton_panel(results: Results, study: Study) -> None:
-    """Draw the importance matrices of all analysed runs side by side, if there are any."""
-    matrices, titles, dead, names = [], [], [], []
+def draw_hinton_panels(results: Results, study: Study) -> None:
+    """Draw the importance matrices of all analysed runs side by side, if there are any.
+
+    Runs whose images have other factors stand in a panel of their own.
+    """
+    panels: dict[tuple[str, ...], list[tuple[Run, Any]]] = {}
     for run in study.runs:
         analysis = study.analyses[run.id]
         if analysis is None:
             continue
         codes = analysis.load("codes.npz")
-        if "importance" not in codes:
-            continue
-        labels = [f"{name} {value}" for name, value in study.labels(run).items()]
-        titles.append(", ".join([*labels, f"seed {run.config['seed']}"]))
-        matrices.append(codes["importance"])
-        dead.append(~codes["active"])
-        names = [str(name) for name in codes["factor_names"]]
-    if matrices:
-        figure = hinton_panel(matrices, titles, names, dead=dead)
-        results.figure("hinton_panel", figure, "Importance of latents for factors")
+        if "importance" in codes:
+            factors = tuple(str(name) for name in codes["factor_names"])
+            panels.setdefault(factors, []).append((run, codes))
+    for i, (factors, entries) in enumerate(panels.items()):
+        titles, shared = _titles([study.labels(run) for run, _ in entries])
+        figure = hinton_panel(
+            [codes["importance"] for _, codes in entries],
+            [
+                "\n".join([*title, f"seed {run.config['seed']}"])
+                for title, (run, _) in zip(titles, entries, strict=True)
+            ],
+            factors,
+            dead=[~codes["active"] for _, codes in entries],
+        )
+        name = "hinton_panel" if i == 0 else f"hinton_panel_{i + 1}"
+        text = ", ".join([*shared, *factors])
+        results.figure(name, figure, "Importance of latents for factors", f"Importance: {text}.")
+
+
+def _titles(labels: Sequence[Mapping[str, Any]]) -> tuple[list[list[str]], list[str]]:
+    """Return the lines above each diagram, which are narrow, and what they would all say."""
+    lines = [
+        [_line(name, value) for name, value in one.items() if value != ABSENT] for one in labels
+    ]
+    shared = [line for line in lines[0] if all(line in other for other in lines)]
+    return [[line for line in own if line not in shared] for own in lines], shared
+
+
+def _line(name: str, value: Any) -> str:
+    return value if isinstance(value, str) else f"{name} {value}"

@@ -7,9 +7,10 @@ from typing import Any
 from replearn.analysis.tables import Column, Group
 from replearn.errors import InputError, nearest
 from replearn.runs.config import SEEDS, VOLATILE
-from replearn.runs.query import Runs, find_runs
+from replearn.runs.query import find_runs
 from replearn.runs.run import Run
 from replearn.runs.where import paths
+from replearn.study.selection import find_trained, without_repetitions
 
 # How the scores that experiments and analyses return are shown.
 SCORES = {
@@ -31,6 +32,10 @@ SCORES = {
 }
 
 
+# What a label shows where a run has no such setting.
+ABSENT = "–"
+
+
 @dataclass(frozen=True)
 class Study:
     """Finished runs, with the newest analysis of each.
@@ -41,7 +46,7 @@ class Study:
         varied: config paths in which the runs differ, other than seeds.
     """
 
-    runs: Runs
+    runs: Sequence[Run]
     analyses: Mapping[int, Run | None]
     varied: tuple[str, ...]
 
@@ -53,15 +58,18 @@ class Study:
         return {k: v for k, v in found.items() if isinstance(v, int | float)}
 
     def labels(self, run: Run) -> dict[str, Any]:
-        """Return what sets a run apart from the others: the last part of each path, its value."""
+        """Return what sets a run apart from the others: a short name of each path, its value."""
         config = dict(paths(run.config))
-        return {path.rpartition(".")[2]: config.get(path) for path in self.varied}
+        values = {name: config.get(path) for path, name in short_names(self.varied).items()}
+        if self._same_config_other_images():
+            values["images"] = self._images(run)
+        return {name: ABSENT if value is None else value for name, value in values.items()}
 
     def groups(self) -> list[Group]:
-        """Return the rows of the table: runs that differ in their seeds alone."""
-        members: dict[str, list[Run]] = {}
+        """Return the rows of the table: runs on the same images that differ in seeds alone."""
+        members: dict[tuple, list[Run]] = {}
         for run in self.runs:
-            members.setdefault(run.identity.get("group_hash", str(run.id)), []).append(run)
+            members.setdefault((_group(run), run.identity.get("data")), []).append(run)
         rows = []
         for runs in members.values():
             scores = [self.scores(run) for run in runs]
@@ -71,42 +79,144 @@ class Study:
             rows.append(Group(labels, cells, [run.id for run in runs]))
         return sorted(rows, key=lambda group: [_sortable(v) for v in group.labels.values()])
 
+    def analysis_note(self) -> str:
+        """Return a sentence on how the analyses made their scores, for a caption."""
+        analyses = [analysis for analysis in self.analyses.values() if analysis is not None]
+        if not analyses:
+            return ""
+        config = analyses[0].config
+        step = "" if config.get("step") is None else f" after {config['step']} steps"
+        methods = sorted({a.result["dci_method"] for a in analyses if "dci_method" in a.result})
+        method = f"; D, C and I are DCI by the {methods[0]} method" if methods else ""
+        return f"Analyses{step} on up to {config.get('n_images')} held-out images{method}."
+
+    def _same_config_other_images(self) -> bool:
+        images: dict[str, set] = {}
+        for run in self.runs:
+            images.setdefault(_group(run), set()).add(run.identity.get("data"))
+        return any(len(found) > 1 for found in images.values())
+
+    def _images(self, run: Run) -> str:
+        """Return real or twin; with the digest where several images are the same of these."""
+        kinds = {r.identity.get("data"): _real_or_twin(r) for r in self.runs}
+        kind, data = _real_or_twin(run), run.identity.get("data")
+        same = [d for d, k in kinds.items() if k == kind]
+        return kind if len(same) == 1 else f"{kind} {str(data)[:8]}"
+
 
 def find_study(where: Mapping[str, Any]) -> Study:
     """Return the finished training runs that match, each with its newest analysis.
 
     Raises:
-        InputError: if no run matches, or some have an analysis and others none.
+        InputError: if no run matches; if some auto-encoders have an analysis and others none; or
+            if their analyses were made in different ways.
     """
-    runs = find_runs(where).require()
-    newest: dict[int, Run | None] = dict.fromkeys(runs.ids)
-    names = runs.database.runs.distinct("experiment.name", {"status": "COMPLETED"})
+    runs = without_repetitions(find_trained(where))
+    database = runs[0].database
+    newest: dict[int, Run | None] = {run.id: None for run in runs}
+    names = database.runs.distinct("experiment.name", {"status": "COMPLETED"})
     if "analysis.model" in names:
-        for analysis in find_runs({"experiment": "analysis.model"}, runs.database):
-            if analysis.config.get("run") in newest:
-                newest[analysis.config["run"]] = analysis
-    missing = [run_id for run_id, analysis in newest.items() if analysis is None]
-    if missing and len(missing) < len(runs):
+        query = {"experiment": "analysis.model", "run": list(newest)}
+        for analysis in find_runs(query, database):
+            newest[analysis.config["run"]] = analysis
+    # analysis.model is for auto-encoders alone.
+    missing = [
+        run.id
+        for run in runs
+        if newest[run.id] is None and run.config.get("model", {}).get("name") == "vae"
+    ]
+    if missing and any(newest.values()):
         raise InputError(
             f"{len(missing)} of {len(runs)} runs have no finished analysis.model (runs "
             f"{', '.join(map(str, missing))}); run 'python -m analysis.model with "
             f"run={missing[0]}' first"
         )
+    _check_equal_analyses(runs, newest)
     return Study(runs, newest, varied_paths(runs))
 
 
+def _check_equal_analyses(runs: Sequence[Run], analyses: Mapping[int, Run | None]) -> None:
+    """Raise an InputError if the analyses differ in more than the run that they look at."""
+    settings = {run.id: _settings(run, a) for run in runs if (a := analyses[run.id]) is not None}
+    if not settings:
+        return
+    newest = max(settings, key=lambda run_id: analyses[run_id].id)  # type: ignore[union-attr]
+    for run_id, found in settings.items():
+        wanted = settings[newest]
+        keys = [key for key in wanted | found if found.get(key) != wanted.get(key)]
+        if not keys:
+            continue
+        key, *_ = keys
+        updates = " ".join(f"{key}={wanted.get(key)}".replace(" ", "") for key in keys)
+        raise InputError(
+            f"the newest analyses of runs {run_id} and {newest} differ in {key} "
+            f"({found.get(key)} and {wanted.get(key)}), and so do their scores; run 'python -m "
+            f"analysis.model with run={run_id} {updates}' first"
+        )
+
+
+def _settings(run: Run, analysis: Run) -> dict[str, Any]:
+    ignored = VOLATILE | {"run"}
+    found = {key: value for key, value in analysis.config.items() if key not in ignored}
+    if found.get("step") == run.checkpoints[-1]:
+        found["step"] = None  # two ways to name the last
+    return found
+
+
 def varied_paths(runs: Sequence[Run]) -> tuple[str, ...]:
-    """Return the config paths in which runs differ, without seeds and volatile keys."""
+    """Return the config paths in which runs differ, without seeds and volatile keys.
+
+    A parameter that only some data sets (losses, ...) have says nothing beside their name, unless
+    it varies where they have it.
+    """
     configs = [dict(paths(run.config)) for run in runs]
     known = dict.fromkeys(path for config in configs for path in config)
     ignored = SEEDS | VOLATILE
-    return tuple(
+    varied = [
         path
         for path in known
         if path.partition(".")[0] not in ignored
+        and path != "dataset.download"
         and not any(isinstance(config.get(path), Mapping) for config in configs)
         and len({repr(config.get(path)) for config in configs}) > 1
-    )
+    ]
+    names = [path for path in varied if path.endswith(".name")]
+
+    def follows(path: str, name: str) -> bool:
+        pairs = {(repr(config.get(name)), repr(config.get(path))) for config in configs}
+        return (
+            path != name
+            and path.startswith(name.removesuffix("name"))
+            and any(config.get(path) is None for config in configs)
+            and len(pairs) == len({name for name, _ in pairs})
+        )
+
+    return tuple(path for path in varied if not any(follows(path, name) for name in names))
+
+
+def short_names(varied: Sequence[str]) -> dict[str, str]:
+    """Return for each config path the shortest end of it that no other path has.
+
+    `name` and `params` say nothing: training.loss.name is "loss", training.loss.params.beta "beta".
+    """
+    parts = {
+        path: [p for p in path.removesuffix(".name").split(".") if p != "params"] for path in varied
+    }
+    short = {}
+    for path, own in parts.items():
+        ends = (own[-n:] for n in range(1, len(own) + 1))
+        others = [other for name, other in parts.items() if name != path]
+        end = next((e for e in ends if all(o[-len(e) :] != e for o in others)), path.split("."))
+        short[path] = " ".join(end).replace("dataset", "data set").replace("_", " ")
+    return short
+
+
+def _group(run: Run) -> str:
+    return run.identity.get("group_hash", str(run.id))
+
+
+def _real_or_twin(run: Run) -> str:
+    return "twin" if (run.info.get("dataset") or {}).get("is_twin") else "real"
 
 
 def choose_columns(groups: Sequence[Group], names: Sequence[str] | None) -> list[Column]:

@@ -1,0 +1,125 @@
+"""What a comparison is of: layers, steps and measures as a config names them, runs, titles."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors.torch import save
+
+from replearn.analysis.activations import activations
+from replearn.errors import InputError
+from replearn.runs.query import find_runs
+from replearn.study.comparison import (
+    Representations,
+    Source,
+    choose_steps,
+    common_layers,
+    common_probe,
+    listed,
+)
+from replearn.study.layer_maps import moment
+from replearn.study.probes import Probe
+
+MODEL = {"name": "vae", "encoder": "burgess", "decoder": "burgess", "latent_size": 3}
+
+
+@pytest.fixture
+def train(store_run, database):
+    """Store a run of an untrained VAE on circles, and give it back as a query finds it."""
+    from replearn.runs.rebuild import make_model
+
+    def store(model=MODEL, data="aaaa", download=False, steps=(0, 20), **dataset):
+        torch.manual_seed(len(database.list_collection_names()))
+        net = make_model(model, (3, 64, 64))
+        section = {"name": "circles", "validation": 0.1, "split_seed": 0, "download": download}
+        run_id = store_run(
+            {"seed": 0, "model": model, "dataset": {**section, **dataset}},
+            artifacts={f"step-{step:08d}.safetensors": save(net.state_dict()) for step in steps},
+            info={"image_shape": [3, 64, 64]},
+            identity={"data": data},
+        )
+        return find_runs({"id": run_id}, database).one()
+
+    return store
+
+
+@pytest.mark.parametrize(
+    "value, parts",
+    [
+        ("jaccard:k=10,x=3", ["jaccard:k=10,x=3"]),
+        ("cka,jaccard:k=10, x=3,rsa", ["cka", "jaccard:k=10,x=3", "rsa"]),
+        (["jaccard:k=10", "x=3"], ["jaccard:k=10,x=3"]),  # as [jaccard:k=10,x=3] is parsed
+        ({"name": "jaccard", "k": 10}, [{"name": "jaccard", "k": 10}]),
+        ((0, 100), [0, 100]),
+        (5, [5]),
+    ],
+)
+def test_a_list_is_parted_at_commas_but_parameters_stay_with_their_measure(value, parts):
+    assert listed(value, "measures") == parts
+
+
+@pytest.mark.parametrize("value", [[], "", None])
+def test_an_empty_list_is_one_sentence(value):
+    with pytest.raises(InputError, match="^layers=.* names nothing to compare"):
+        listed(value, "layers")
+
+
+def test_layers_are_modules_outputs_images_and_targets(train):
+    runs = [train()]
+    asked = ["encoder.0.0", "encoder.0", "mean", "logits", "input", "factors", "mean"]
+    assert common_layers(runs, asked) == asked[:-1]
+    net = runs[0].model()
+    assert common_layers(runs, ["all"]) == net.layers()
+    assert common_layers(runs, [name for name, _ in net.named_modules() if name])
+    with pytest.raises(InputError, match="no layer 'encoder.0.9'; did you mean"):
+        common_layers(runs, "encoder.0.9")
+
+
+def test_runs_of_two_architectures_share_the_layers_that_are_named(train):
+    runs = [train(), train({**MODEL, "encoder": "kim"})]
+    assert common_layers(runs, "mean,z") == ["mean", "z"]
+    with pytest.raises(InputError, match="have different architectures"):
+        common_layers(runs, "all")
+
+
+def test_where_the_images_came_from_does_not_part_runs_but_the_images_do(train):
+    first, downloaded = train(), train(download=True)
+    assert len(common_probe([first, downloaded], 16).indices) == 16
+    with pytest.raises(InputError, match="trained on different images of the data set circles"):
+        common_probe([first, train(data="bbbb")], 16)
+    with pytest.raises(InputError, match="different data .* or other splits"):
+        common_probe([first, train(split_seed=1)], 16)
+
+
+def test_steps_are_chosen_by_number_or_word(train):
+    run = train()
+    assert [s.step for s in choose_steps([run], "last")] == [20]
+    assert [s.step for s in choose_steps([run], "all")] == [0, 20]
+    assert [s.step for s in choose_steps([run], [0, "last", 20])] == [0, 20]
+    with pytest.raises(InputError, match="steps must be last, all, or a list of steps, got 'frst'"):
+        choose_steps([run], "frst")
+
+
+def test_titles_say_the_steps():
+    def title(*steps):
+        return moment([Source(SimpleNamespace(id=i), step) for i, step in enumerate(steps)])
+
+    assert title(20, 20) == "after 20 steps"
+    assert title(1000) == "after 1,000 steps"
+    assert title(20, 30) == "after training"
+    assert title(0, 0) == "untrained (step 0)"
+
+
+def test_a_second_comparison_needs_no_weights(train, database, tmp_path, monkeypatch):
+    monkeypatch.setenv("REPLEARN_HOME", str(tmp_path))
+    run = train()
+    probe: Probe = common_probe([run], 8)
+    layers = ["mean", "encoder.0.0"]
+    first = dict(Representations([Source(run, 20)], layers, probe).items())
+    net = run.model(20)
+    assert torch.equal(first["1/20/mean"], activations(net, ["mean"], probe.batches())["mean"])
+    database.fs.chunks.delete_many({})
+    with pytest.raises(InputError):
+        run.model(20)
+    second = dict(Representations([Source(run, 20)], layers, probe).items())
+    assert all(torch.equal(first[label], second[label]) for label in first)
