@@ -9,19 +9,21 @@ import time
 
 from replearn.paths import root
 
-BASELINE = "import torch, ignite, sacred, pymongo"
+BASELINE = """
+import sys, time
+import torch, ignite, sacred, pymongo
+print("MARK imported", time.time(), file=sys.__stdout__, flush=True)
+"""
 # Reports the time at the end of each phase, and stops after the first optimiser step.
 DRIVER = """
 import os, sys, time
 def mark(name):
     print("MARK", name, time.time(), file=sys.__stdout__, flush=True)
 mark("interpreter")
-import torch, ignite, sacred, pymongo
-mark("torch, ignite, sacred, pymongo")
 from experiments.unsupervised import ex
 from replearn.runs import commandline
 from replearn.study import task, tracked
-mark("replearn and the experiment")
+mark("imports: torch, ignite, sacred, pymongo, replearn, the experiment")
 def after(module, name, label):
     made = getattr(module, name)
     def wrapped(*args, **kwargs):
@@ -53,8 +55,7 @@ def start_up(repeats: int) -> dict:
     alone, until, phases = [], [], []
     for _ in range(repeats):
         begin = time.time()
-        _python(BASELINE)
-        alone.append(time.time() - begin)
+        alone.append(float(_python(BASELINE)[-1].rsplit(" ", 1)[1]) - begin)
         begin = time.time()
         marks = [line.split(" ", 1)[1].rsplit(" ", 1) for line in _python(DRIVER)]
         times = [begin, *(float(at) for _, at in marks)]
