@@ -139,7 +139,7 @@ def test_summary_has_mean_and_counts_and_names_its_runs(study):
     assert f"{np.mean(losses):.1f}" in latex
     assert "% source runs: 1, 2" in latex
     assert r"\pm" not in latex and "textbf" not in latex  # two seeds: no interval, no best
-    assert "DCI by the fast method" in latex
+    assert "DCI scores (fast: " in latex
     assert run.result == {"runs": 2, "groups": 1}
 
 

@@ -38,7 +38,7 @@ def analyse(store_run):
         return store_run(
             {**config, "tags": ["study"]},
             experiment="analysis.model",
-            result={"dci_disentanglement": 0.5, "dci_method": method},
+            result={"dci_disentanglement": 0.5, "dci_method": f"{method}: trees, N = 9/3"},
         )
 
     return store
@@ -145,4 +145,4 @@ def test_the_note_of_a_table_names_the_method_of_dci(train, analyse):
     assert find_study({"experiment": "unsupervised"}).analysis_note() == ""
     analyse(run, "reference")
     note = find_study({"experiment": "unsupervised"}).analysis_note()
-    assert "5000 held-out images" in note and "DCI by the reference method" in note
+    assert "5000 held-out images" in note and "DCI scores (reference: trees, N = 9/3)" in note

@@ -87,7 +87,7 @@ class Study:
         config = analyses[0].config
         step = "" if config.get("step") is None else f" after {config['step']} steps"
         methods = sorted({a.result["dci_method"] for a in analyses if "dci_method" in a.result})
-        method = f"; D, C and I are DCI by the {methods[0]} method" if methods else ""
+        method = f"; D, C and I are DCI scores ({'; '.join(methods)})" if methods else ""
         return f"Analyses{step} on up to {config.get('n_images')} held-out images{method}."
 
     def _same_config_other_images(self) -> bool:
