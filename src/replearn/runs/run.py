@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,11 +13,10 @@ from pymongo.database import Database
 from replearn.errors import InputError, nearest
 from replearn.runs.completion import Curve, file_ids, read_verified, whole_curves
 from replearn.runs.metrics import metric_parts
+from replearn.training.checkpoints import weights_name, weights_steps
 
 if TYPE_CHECKING:
     import torch
-
-CHECKPOINT = re.compile(r"step-(\d{8})\.safetensors")
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,8 +120,7 @@ class Run:
     @property
     def checkpoints(self) -> list[int]:
         """The optimiser steps whose weights were kept, sorted."""
-        found = (CHECKPOINT.fullmatch(name) for name in self.artifacts)
-        return sorted(int(match[1]) for match in found if match)
+        return weights_steps(self.artifacts)
 
     def checkpoint(self, step: int | None = None) -> "dict[str, torch.Tensor]":
         """Return the weights after optimiser step `step`, by default the last that were kept.
@@ -141,7 +138,7 @@ class Run:
                 f"run {self.id} has no weights of step {step}; it has those of steps"
                 f" {', '.join(map(str, steps))}"
             )
-        return self.load(f"step-{step:08d}.safetensors")
+        return self.load(weights_name(step))
 
     def model(self, step: int | None = None) -> Any:
         """Return the model of this run with the weights of `step`, by default the last."""
