@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -14,6 +15,10 @@ import pytest
 # Of torch and BLAS, before they are imported: the arrays of tests are small, and on a busy machine
 # threads that wait for each other take up to thirty times as long as one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell script that starts the tests with `&` has them, and the runs they start, ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
