@@ -29,6 +29,14 @@ TRAINING_PRESETS = {
         "batch_size": 64,
         "steps": 300_000,
     },
+    # Montero et al. (2021): 30 epochs of Adam at 1e-4.
+    "montero2021": {
+        "optimizer": {"name": "adam", "params": {"lr": 1e-4}},
+        "batch_size": 64,
+        "epochs": 30,
+    },
+    # Nesterov's momentum, one of the published optimisers; with 0.9 as in Csiszárik et al. (2021).
+    "nesterov": {"optimizer": {"name": "sgd", "params": {"momentum": 0.9, "nesterov": True}}},
     # A run of seconds: does everything work?
     "fast": {"steps": 20},
 }

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from torch.nn import Parameter
-from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+from torch.optim import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Optimizer, RMSprop
 
 from replearn.errors import InputError
 from replearn.registry import build
@@ -60,7 +60,11 @@ def sgd(
     nesterov: bool = False,
     weight_decay: float = 0.0,
 ) -> SGD:
-    """Return stochastic gradient descent."""
+    """Return stochastic gradient descent; `nesterov` looks ahead along its momentum.
+
+    Source:
+        Sutskever et al. (2013), On the importance of initialization and momentum in deep learning.
+    """
     return SGD(parameters, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
 
 
@@ -72,13 +76,72 @@ def rmsprop(
     momentum: float = 0.0,
     weight_decay: float = 0.0,
 ) -> RMSprop:
-    """Return RMSprop."""
+    """Return RMSprop: gradients over the root of their running mean square.
+
+    Source:
+        Tieleman & Hinton (2012), Neural networks for machine learning, lecture 6.5.
+    """
     return RMSprop(
         parameters, lr=lr, alpha=alpha, eps=eps, momentum=momentum, weight_decay=weight_decay
     )
 
 
-OPTIMIZERS = {"adam": adam, "adamw": adamw, "sgd": sgd, "rmsprop": rmsprop}
+def adamax(
+    parameters: Iterable[Parameter],
+    lr: float = 2e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+) -> Adamax:
+    """Return Adam with the largest recent gradient in place of the root mean square.
+
+    Source:
+        Kingma & Ba (2015), arXiv:1412.6980, algorithm 2.
+    """
+    return Adamax(parameters, lr=lr, betas=_pair(betas), eps=eps, weight_decay=weight_decay)
+
+
+def adagrad(
+    parameters: Iterable[Parameter],
+    lr: float = 1e-2,
+    lr_decay: float = 0.0,
+    eps: float = 1e-10,
+    weight_decay: float = 0.0,
+) -> Adagrad:
+    """Return Adagrad: gradients over the root of the sum of all their squares so far.
+
+    Source:
+        Duchi, Hazan & Singer (2011), JMLR 12.
+    """
+    return Adagrad(parameters, lr=lr, lr_decay=lr_decay, eps=eps, weight_decay=weight_decay)
+
+
+def adadelta(
+    parameters: Iterable[Parameter],
+    lr: float = 1.0,
+    rho: float = 0.9,
+    eps: float = 1e-6,
+    weight_decay: float = 0.0,
+) -> Adadelta:
+    """Return Adadelta: steps in the units of the weights, from running means of both squares.
+
+    Source:
+        Zeiler (2012), arXiv:1212.5701, algorithm 1.
+    """
+    return Adadelta(parameters, lr=lr, rho=rho, eps=eps, weight_decay=weight_decay)
+
+
+# The published list has a SparseAdam as well: it takes sparse gradients alone, which no model here
+# has. Its "nesterov" is the preset of that name, sgd with nesterov=True.
+OPTIMIZERS = {
+    "adam": adam,
+    "adamw": adamw,
+    "adamax": adamax,
+    "rmsprop": rmsprop,
+    "sgd": sgd,
+    "adagrad": adagrad,
+    "adadelta": adadelta,
+}
 
 
 def make_optimizer(parameters: Iterable[Parameter], name: str = "adam", **params: Any) -> Optimizer:
