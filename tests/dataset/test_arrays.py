@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from replearn.dataset.arrays import PackedImages
-from replearn.dataset.images import ImageDataset
+from replearn.dataset.images import ChosenImages, ImageDataset
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 2, (20, 3, 4, 8), dtype=np.uint8) * np.uint8(255)
@@ -78,3 +78,15 @@ def test_dataset_moves_with_its_images(images):
     moved = ImageDataset("test", images).to("meta")
     assert moved.images.bits.device.type == "meta"
     assert moved.images.shape == images.shape
+
+
+def test_chosen_images_stay_packed_and_go_alone():
+    bits = torch.randint(0, 256, (9, 8), dtype=torch.uint8, generator=torch.manual_seed(0))
+    images = PackedImages(bits, (1, 8, 8))
+    chosen = ChosenImages(images, [7, 2])
+    assert (chosen[:] == images[[7, 2]]).all()
+    moved = chosen.to("meta")
+    assert isinstance(moved, PackedImages)
+    assert moved.bits.shape == (2, 8) and moved.bits.device.type == "meta"
+    assert chosen.to("cpu") is chosen
+    assert (images.chosen(torch.tensor([7, 2]))[:] == chosen[:]).all()

@@ -116,6 +116,17 @@ def test_folder_that_cannot_be_made_is_one_sentence(tmp_path, monkeypatch):
         made_once("test.npy", write)
 
 
+def test_signed_images_are_kept_as_they_are(home):
+    blocks = BLOCKS.astype(np.int16) - 5
+    kept = made_once("signed.npy", lambda file: write_array(file, (6, 4), blocks, np.int16))
+    np.testing.assert_array_equal(np.load(kept), blocks.reshape(6, 4))
+    np.testing.assert_array_equal(mapped(kept, (6, 4), np.int16), blocks.reshape(6, 4))
+    with pytest.raises(InputError, match=r"holds int16 \(6, 4\) where uint8 \(6, 4\) was expected"):
+        mapped(kept, (6, 4))
+    with pytest.raises(InputError, match=r"expected blocks of int16 .*got uint8 \(2, 4\)"):
+        made_once("bad.npy", lambda file: write_array(file, (6, 4), BLOCKS, np.int16))
+
+
 def test_block_of_another_width_is_refused(home):
     with pytest.raises(InputError, match=r"expected blocks of uint8 .*got float64 \(3, 4\)"):
         made_once("test.npy", lambda file: write_array(file, (6, 4), [np.zeros((3, 4))]))

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from replearn.dataset.download import download
+from replearn.dataset.files import DataFile
 from replearn.errors import InputError
 
 CONTENT = bytes(range(256)) * 2000
@@ -104,6 +105,26 @@ def test_other_content_is_refused_and_not_kept(server, tmp_path):
     with pytest.raises(InputError, match=r"/file \(it delivers a file with another digest\)"):
         download("file", [url(server, "/file")], "0" * 64, [tmp_path])
     assert names(tmp_path) == []
+
+
+def test_md5_is_checked(server, tmp_path):
+    md5 = f"md5:{hashlib.md5(CONTENT).hexdigest()}"
+    assert download("file", [url(server, "/file")], md5, [tmp_path]).read_bytes() == CONTENT
+    with pytest.raises(InputError, match=r"delivers a file with another digest"):
+        download("other", [url(server, "/file")], f"md5:{'0' * 32}", [tmp_path])
+
+
+def test_file_without_a_digest_is_taken_as_it_comes(server, home):
+    file = DataFile("file", (url(server, "/file"),), folders=("folder",))
+    assert file.download().read_bytes() == CONTENT
+    assert file.find() == home / "data" / "folder" / "file"
+
+
+def test_git_digest_is_checked_after_the_download(server, home):
+    file = DataFile("file", (url(server, "/file"),), git_sha1="0" * 40)
+    with pytest.raises(InputError, match=r"was downloaded and deleted: it is damaged or not the"):
+        file.download()
+    assert file.find() is None
 
 
 def test_every_failed_address_is_named_in_one_sentence(server, tmp_path):

@@ -90,6 +90,34 @@ def test_digests_equal_those_of_hashlib_and_git(home):
     assert DataFile("thing.gz", git_sha1=git.stdout.strip()).find() == path
 
 
+def test_md5_is_checked_where_no_sha256_is_published(home):
+    file = DataFile("file", md5="9e107d9d372bb6826bd81d3542a419d6")
+    (home / "data" / "file").write_bytes(b"The quick brown fox jumps over the lazy dog")
+    assert file.find() == home / "data" / "file"
+    (home / "data" / "file").write_bytes(b"The quick brown fox jumps over the lazy dog.")
+    with pytest.raises(
+        InputError, match=r"not the published file \(its md5 is e4d909c290d0…\); delete it"
+    ):
+        file.find()
+
+
+def test_file_without_a_published_digest_is_known_by_its_name(home):
+    file = DataFile("file")
+    assert file.digests == {}
+    (home / "data" / "file").write_bytes(b"anything")
+    assert file.find() == home / "data" / "file"
+
+
+def test_digest_of_a_large_file_shows_how_far_it_is(home, monkeypatch, capsys):
+    (home / "data" / "file").write_bytes(CONTENT)
+    assert DataFile("file", sha256=SHA256).find()
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("replearn.dataset.files._LARGE", 1000)
+    (home / "data" / "file.digest.json").unlink()
+    assert DataFile("file", sha256=SHA256).find()
+    assert "checking file: 100%" in capsys.readouterr().err
+
+
 def test_digest_is_kept_beside_the_file_until_it_changes(home):
     path = home / "data" / "file"
     path.write_bytes(CONTENT)

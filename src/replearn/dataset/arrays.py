@@ -23,6 +23,11 @@ class PackedImages:
         pixels = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1) * np.uint8(255)
         self._pixels = torch.from_numpy(pixels.view(np.int64)[:, 0]).to(self.bits.device)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the bits are."""
+        return self.bits.device
+
     def __len__(self) -> int:
         return self.shape[0]
 
@@ -32,6 +37,11 @@ class PackedImages:
         bits = self.bits[index.to(self.bits.device) if isinstance(index, Tensor) else index]
         pixels = self._pixels[bits.to(torch.int64)].view(torch.uint8)
         return pixels.reshape(*bits.shape[:-1], *self.shape[1:])
+
+    def chosen(self, indices: Tensor) -> "PackedImages":
+        """Return the images at `indices` (n,), packed, as an array of their own."""
+        channels, height, width = self.shape[1:]
+        return PackedImages(self.bits[indices], (channels, height, width))
 
     def to(self, device) -> "PackedImages":
         """Return these images on another device, still packed."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from replearn.errors import InputError
 from replearn.paths import root
@@ -53,20 +53,21 @@ def made_once(name: str, write: Callable[[BinaryIO], None]) -> Path:
 
 
 def write_array(
-    file: BinaryIO, shape: tuple[int, ...], blocks: Iterable[NDArray[np.uint8]]
+    file: BinaryIO, shape: tuple[int, ...], blocks: Iterable[NDArray], dtype: DTypeLike = np.uint8
 ) -> None:
-    """Write uint8 blocks, which follow each other along the first axis, as one .npy file.
+    """Write blocks, which follow each other along the first axis, as one .npy file.
 
     Raises:
-        InputError: if the blocks are not an array of `shape` together.
+        InputError: if the blocks are not an array of `shape` and `dtype` together.
     """
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    kind = np.dtype(dtype)
+    header = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
     rows = 0
     for block in blocks:
-        if block.dtype != np.uint8 or block.shape[1:] != shape[1:]:
+        if block.dtype != kind or block.shape[1:] != shape[1:]:
             raise InputError(
-                f"expected blocks of uint8 (…, {shape[1:]}), got {block.dtype} {block.shape}"
+                f"expected blocks of {kind} (…, {shape[1:]}), got {block.dtype} {block.shape}"
             )
         file.write(np.ascontiguousarray(block).data)
         rows += len(block)
@@ -74,7 +75,7 @@ def write_array(
         raise InputError(f"expected {shape[0]} images, got {rows}: the source is incomplete")
 
 
-def mapped(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def mapped(path: Path, shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> NDArray:
     """Return the array in `path` as a private memory map: pages are read when they are used.
 
     Raises:
@@ -86,10 +87,10 @@ def mapped(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         array = np.load(path, mmap_mode="c", allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise InputError(f"{path} is damaged; delete it and it is made again") from error
-    if array.shape != shape or array.dtype != np.uint8:
+    if array.shape != shape or array.dtype != dtype:
         raise InputError(
-            f"{path} holds {array.dtype} {array.shape} where uint8 {shape} was expected; "
-            "delete it and it is made again"
+            f"{path} holds {array.dtype} {array.shape} where {np.dtype(dtype)} {shape} was "
+            "expected; delete it and it is made again"
         )
     return array
 

@@ -16,10 +16,16 @@ _TIMEOUT = (5, 60)  # seconds to connect, and between two packets
 _ATTEMPTS = 3
 
 
-def download(name: str, urls: Sequence[str], sha256: str, folders: Sequence[Path]) -> Path:
+def download(name: str, urls: Sequence[str], digest: str, folders: Sequence[Path]) -> Path:
     """Return file `name`, downloaded into the first folder that can be written.
 
     A file is moved to its name only after its digest was checked.
+
+    Args:
+        name: what the file is called here.
+        urls: where it is, best first.
+        digest: its sha256, or "md5:" and its md5, or "" if none is published.
+        folders: where it may go, best first.
 
     Raises:
         InputError: if no folder can be written, or no address delivers a file with this digest.
@@ -31,7 +37,7 @@ def download(name: str, urls: Sequence[str], sha256: str, folders: Sequence[Path
         try:
             with lock(folder / name):
                 path = pooch.retrieve(
-                    url, f"sha256:{sha256}", name, folder, downloader=cast(Any, _fetch)
+                    url, digest or None, name, folder, downloader=cast(Any, _fetch)
                 )
         except (requests.RequestException, OSError) as error:
             failures.append(f"{url} ({_reason(error)})")

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from tqdm import tqdm
+
 from replearn.dataset.cache import is_writable
 from replearn.errors import InputError
 from replearn.paths import data_folder, root
 
 _CHUNK = 1 << 20
+_LARGE = 500_000_000  # bytes: reading more takes so long that a bar shows it
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,9 @@ class DataFile:
         git_sha1: git's blob digest, for a file whose repository is its only witness.
         folders: folders below a data folder, or anywhere, where the file also lies; downloads
             go to the first.
+        md5: digest of the file as published, where no sha256 is known.
+
+    A file that was published without any digest is accepted by its name.
     """
 
     name: str
@@ -38,6 +44,13 @@ class DataFile:
     content_sha256: str = ""
     git_sha1: str = ""
     folders: tuple[str, ...] = ()
+    md5: str = ""
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The published digests by kind, the one that decides first; empty if there is none."""
+        kinds = ("content_sha256", "sha256", "md5", "git_sha1")
+        return {kind: digest for kind in kinds if (digest := getattr(self, kind))}
 
     def places(self) -> list[Path]:
         """Return the folders where this file is looked for, in order."""
@@ -70,21 +83,16 @@ class DataFile:
 
     def fault(self, path: Path) -> str:
         """Return what is wrong with `path`, or "" if it is this file."""
-        for kind, expected in (
-            ("content_sha256", self.content_sha256),
-            ("sha256", self.sha256),
-            ("git_sha1", self.git_sha1),
-        ):
-            if expected:
-                try:
-                    digest = file_digest(path, kind)
-                except (EOFError, zlib.error, gzip.BadGzipFile):
-                    return "is damaged (it does not unpack)"
-                except OSError as error:
-                    return f"cannot be read ({error.strerror or error})"
-                if digest == expected:
-                    return ""
-                return f"is damaged or not the published file (its {kind} is {digest[:12]}…)"
+        for kind, expected in self.digests.items():
+            try:
+                digest = file_digest(path, kind)
+            except (EOFError, zlib.error, gzip.BadGzipFile):
+                return "is damaged (it does not unpack)"
+            except OSError as error:
+                return f"cannot be read ({error.strerror or error})"
+            if digest == expected:
+                return ""
+            return f"is damaged or not the published file (its {kind} is {digest[:12]}…)"
         return ""
 
     def download(self) -> Path:
@@ -97,7 +105,12 @@ class DataFile:
 
         below = self.folders[0] if self.folders else ""
         folders = [base / below for base in (data_folder(), root() / "data")]
-        return download(self.name, self.urls, self.sha256, folders)
+        known = self.sha256 or (f"md5:{self.md5}" if self.md5 else "")
+        path = download(self.name, self.urls, known, folders)
+        if not known and (fault := self.fault(path)):
+            path.unlink()
+            raise InputError(f"{path} was downloaded and deleted: it {fault}; try again later")
+        return path
 
 
 def missing(name: str, files: tuple[DataFile, ...], instead: str) -> InputError:
@@ -121,7 +134,7 @@ def file_digest(path: Path, kind: str = "sha256") -> str:
 
     Args:
         path: the file.
-        kind: "sha256", "content_sha256" (of what a .gz file holds) or "git_sha1".
+        kind: "sha256", "content_sha256" (of what a .gz file holds), "md5" or "git_sha1".
     """
     stat = path.stat()
     state = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
@@ -153,11 +166,22 @@ def _note(path: Path) -> Path:
 
 
 def _digest(path: Path, kind: str) -> str:
+    size = path.stat().st_size
     if kind == "git_sha1":
-        hasher = hashlib.sha1(f"blob {path.stat().st_size}\0".encode())
+        hasher = hashlib.sha1(f"blob {size}\0".encode())
     else:
-        hasher = hashlib.sha256()
-    with open_content(path) if kind == "content_sha256" else open(path, "rb") as file:
+        hasher = hashlib.md5(usedforsecurity=False) if kind == "md5" else hashlib.sha256()
+    with (
+        open_content(path) if kind == "content_sha256" else open(path, "rb") as file,
+        tqdm(
+            total=size if kind != "content_sha256" else None,
+            desc=f"checking {path.name}",
+            unit="B",
+            unit_scale=True,
+            disable=size < _LARGE,
+        ) as bar,
+    ):
         while chunk := file.read(_CHUNK):
             hasher.update(chunk)
+            bar.update(len(chunk))
     return hasher.hexdigest()

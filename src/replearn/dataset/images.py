@@ -1,7 +1,8 @@
 """Images with their factors of variation or labels: what every data set is once it is loaded."""
 
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from functools import cached_property
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -12,7 +13,9 @@ from torch import Tensor
 class ImageArray(Protocol):
     """N images (C, H, W) that are fetched by index as uint8 tensors (B, C, H, W) in 0..255.
 
-    A plain uint8 tensor is one; a memory map or packed bits are others.
+    A plain uint8 tensor is one; a memory map or packed bits are others. Images whose published
+    preprocessing overshoots 0..255 are int16. An image is a function of its index alone, also where
+    it is drawn when it is fetched.
     """
 
     @property
@@ -36,6 +39,49 @@ def as_index(index) -> Tensor | slice:
     if array.dtype.kind in "iu" or array.size == 0:
         array = array.astype(np.int64)
     return torch.from_numpy(np.atleast_1d(array)).reshape(array.shape)
+
+
+@runtime_checkable
+class _Stored(Protocol):
+    """An image array that can give some of its images as they are stored, without the others."""
+
+    def chosen(self, indices: Tensor, /) -> ImageArray: ...
+
+
+class ChosenImages:
+    """Some images of an array, by their positions in it; the others are never read.
+
+    Args:
+        images: the array; it is not copied.
+        indices: (n,) positions in it.
+    """
+
+    def __init__(self, images: ImageArray, indices):
+        positions = as_index(indices)
+        if isinstance(images, ChosenImages):
+            images, positions = images.images, images.indices[positions]
+        self.images, self.indices = images, torch.as_tensor(positions)
+        self.shape = (len(self.indices), *images.shape[1:])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index, /) -> Tensor:
+        index = as_index(index)
+        if isinstance(index, Tensor):
+            index = index.to(self.indices.device)
+        return self.images[self.indices[index]]
+
+    def to(self, device) -> "ImageArray":
+        """Return these images on another device: of stored ones, no others go there."""
+        if getattr(self.images, "device", None) == torch.empty(0, device=device).device:
+            return self
+        if isinstance(self.images, Tensor):
+            return self.images[self.indices].to(device)
+        if isinstance(self.images, _Stored):
+            return self.images.chosen(self.indices).to(device)
+        images = self.images.to(device)
+        return self if images is self.images else ChosenImages(images, self.indices.to(device))
 
 
 @dataclass(frozen=True)
@@ -72,7 +118,7 @@ class ImageDataset:
 
     Attributes:
         name: the name in the registry.
-        images: (N, C, H, W) uint8, by index.
+        images: (N, C, H, W) uint8 (or int16), by index.
         factors: (N, K) int64 factor indices, or None.
         factor_space: the names and sizes of the K factors, or None.
         labels: (N,) int64 class labels, or None.
@@ -100,6 +146,28 @@ class ImageDataset:
         """(C, H, W) of one image."""
         channels, height, width = self.images.shape[1:]
         return channels, height, width
+
+    @cached_property
+    def is_grid(self) -> bool:
+        """Whether the images are all combinations of the factors, in the order of the space.
+
+        Then an image's position is `factor_space.index(its factors)`.
+        """
+        if self.factors is None or self.factor_space is None:
+            return False
+        if len(self) != len(self.factor_space) or len(self.factors) != len(self):
+            return False
+        return bool((self.factor_space.index(self.factors) == np.arange(len(self))).all())
+
+    def take(self, indices) -> "ImageDataset":
+        """Return the images at `indices` (n,) with their factors and labels, as a lazy view."""
+        chosen = np.asarray(indices)
+        return replace(
+            self,
+            images=ChosenImages(self.images, chosen),
+            factors=None if self.factors is None else self.factors[chosen],
+            labels=None if self.labels is None else self.labels[chosen],
+        )
 
     def batch(self, index) -> Tensor:
         """Return images (B, C, H, W) as float32 in [0, 1], on the device that holds the images."""
