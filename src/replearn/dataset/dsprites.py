@@ -1,7 +1,5 @@
 """dSprites: white shapes on black, from the published file or redrawn."""
 
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +14,7 @@ from replearn.dataset.cache import made_once, mapped, write_array
 from replearn.dataset.declaration import Declaration
 from replearn.dataset.files import DataFile, file_digest, missing
 from replearn.dataset.images import FactorSpace, ImageDataset
+from replearn.dataset.npz import NpzArray
 from replearn.errors import InputError
 
 FACTORS = FactorSpace(
@@ -126,21 +125,10 @@ def _npz_blocks(path: Path) -> Iterator[NDArray[np.uint8]]:
 
     The member `metadata` is a pickle and is never touched.
     """
-    try:
-        with zipfile.ZipFile(path) as members, members.open("imgs.npy") as file:
-            if np.lib.format.read_magic(file) != (1, 0):
-                raise InputError(f"{path} holds an array of an unknown version")
-            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-            if dtype != np.uint8 or shape[1:] != (64, 64):
-                raise InputError(f"{path} holds {dtype} {shape}, not uint8 (N, 64, 64)")
-            for start in range(0, shape[0], 1024):
-                count = min(1024, shape[0] - start)
-                content = file.read(count * 64 * 64)
-                yield np.frombuffer(content, np.uint8).reshape(count, 64, 64)
-    except InputError:
-        raise
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as dSprites ({error})") from error
+    images = NpzArray(path, "imgs", "dSprites")
+    if images.dtype != np.uint8 or images.shape[1:] != (64, 64):
+        raise InputError(f"{path} holds {images.dtype} {images.shape}, not uint8 (N, 64, 64)")
+    yield from images.blocks()
 
 
 DSPRITES = Declaration(

@@ -1,0 +1,109 @@
+"""Arrays in .npz files: read block by block where they are large, and never unpickled."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replearn.errors import InputError
+
+
+class NpzArray:
+    """One array of an .npz file, whose header alone has been read.
+
+    Args:
+        path: the file.
+        name: the array's name in it.
+        what: what the file should be, for error messages: "dSprites".
+
+    Attributes:
+        shape: of the array.
+        dtype: of the array.
+
+    Raises:
+        InputError: if the file is no .npz file or damaged, lacks the array, or keeps it as Python
+            objects, which only a pickle can hold, or column by column.
+    """
+
+    def __init__(self, path: Path, name: str, what: str):
+        self.path, self.name, self.what = path, name, what
+        with self._opened() as (file, size):
+            version = np.lib.format.read_magic(file)
+            if version not in ((1, 0), (2, 0)):
+                raise InputError(f"{path} holds {name} as an array of an unknown version")
+            read = np.lib.format.read_array_header_1_0
+            if version == (2, 0):
+                read = np.lib.format.read_array_header_2_0
+            self.shape, by_column, self.dtype = read(file)
+            if self.dtype.hasobject:
+                raise InputError(
+                    f"{path} keeps {name} as pickled Python objects, which replearn does not load "
+                    "because they can run code; if you trust the file, load it in NumPy and save "
+                    f"{name} again as an array of numbers or of strings"
+                )
+            if by_column and len(self.shape) > 1:
+                raise InputError(
+                    f"{path} holds {name} column by column (Fortran order); save it again with "
+                    "numpy.ascontiguousarray"
+                )
+            self._start = file.tell()
+            n_bytes = self.dtype.itemsize * int(np.prod(self.shape, dtype=object))
+            if size - self._start != n_bytes:
+                raise InputError(
+                    f"{path} cannot be read as {what} ({name} should have {n_bytes} bytes, and has "
+                    f"{size - self._start})"
+                )
+
+    def blocks(self, rows: int = 1024) -> Iterator[NDArray]:
+        """Yield the array in pieces of at most `rows` along its first axis, read-only.
+
+        Raises:
+            InputError: if the file turns out to be damaged.
+        """
+        row = self.dtype.itemsize * int(np.prod(self.shape[1:]))
+        with self._opened() as (file, _):
+            file.read(self._start)
+            for start in range(0, self.shape[0], rows):
+                count = min(rows, self.shape[0] - start)
+                content = file.read(count * row)
+                yield np.frombuffer(content, self.dtype).reshape(count, *self.shape[1:])
+
+    def read(self) -> NDArray:
+        """Return the whole array, read-only.
+
+        Raises:
+            InputError: if the file turns out to be damaged.
+        """
+        with self._opened() as (file, _):
+            file.read(self._start)
+            return np.frombuffer(file.read(), self.dtype).reshape(self.shape)
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[IO[bytes], int]]:
+        """Open the member for reading; its size is that of the .npy file."""
+        try:
+            with zipfile.ZipFile(self.path) as members:
+                member = members.getinfo(f"{self.name}.npy")
+                with members.open(member) as file:
+                    yield file, member.file_size
+        except InputError:
+            raise
+        except KeyError as error:
+            raise InputError(
+                f"{self.path} cannot be read as {self.what} (it has no array {self.name!r})"
+            ) from error
+        # What zipfile raises for damage, encryption, unknown compression; what NumPy raises.
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            OSError,
+            EOFError,
+            ValueError,
+            RuntimeError,
+        ) as error:
+            raise InputError(f"{self.path} cannot be read as {self.what} ({error})") from error
