@@ -37,6 +37,18 @@ TRAINING_PRESETS = {
     },
     # Nesterov's momentum, one of the published optimisers; with 0.9 as in Csiszárik et al. (2021).
     "nesterov": {"optimizer": {"name": "sgd", "params": {"momentum": 0.9, "nesterov": True}}},
+    # Montero et al. (2022), `step_lr`.
+    "step_lr": {"scheduler": {"name": "step", "params": {"every": 50_000, "factor": 0.3}}},
+    # Csiszárik et al. (2021): classifiers to be stitched.
+    "csiszarik": {
+        "optimizer": {
+            "name": "sgd",
+            "params": {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4},
+        },
+        "scheduler": {"name": "milestones"},
+        "batch_size": 128,
+        "epochs": 300,
+    },
     # A run of seconds: does everything work?
     "fast": {"steps": 20},
 }

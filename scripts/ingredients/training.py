@@ -1,4 +1,4 @@
-"""The `training` ingredient: objective, optimiser, length, and what is logged when."""
+"""The `training` ingredient: objective, optimiser, schedule, length, and what is logged when."""
 
 from sacred import Ingredient
 
@@ -7,9 +7,11 @@ from replearn.errors import InputError
 from replearn.runs.config import check_training, resolve_params
 from replearn.training.losses import LOSSES
 from replearn.training.optimizers import OPTIMIZERS
+from replearn.training.schedules import SCHEDULES, make_schedule
 
 DEFAULTS = {
     "optimizer": {"name": "adam", "params": {}},
+    "scheduler": {"name": "constant", "params": {}},  # of the learning rate
     "batch_size": 64,
     "epochs": 66,  # passes over the training images, unless steps are given
     "steps": None,  # optimiser steps
@@ -31,7 +33,7 @@ def training_ingredient(loss: str) -> Ingredient:
 
     @training.config_hook
     def fill_in(config, command_name, logger):
-        """Write the loss's and the optimiser's defaults into the configuration."""
+        """Write the defaults of loss, optimiser and scheduler into the configuration."""
         section = config["training"]
         name = section["loss"]["name"]
         if name in LOSSES and LOSSES[name].judges != kind:
@@ -41,9 +43,12 @@ def training_ingredient(loss: str) -> Ingredient:
                 f"trains one of kind {kind}; choose from {others}"
             )
         check_training(section)
+        scheduler = resolve_params(section["scheduler"], SCHEDULES, "scheduler")
+        make_schedule(scheduler["name"], **scheduler["params"])  # its values are checked here
         return {
             "loss": resolve_params(section["loss"], LOSSES, "loss"),
             "optimizer": resolve_params(section["optimizer"], OPTIMIZERS, "optimizer"),
+            "scheduler": scheduler,
         }
 
     return training

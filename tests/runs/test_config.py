@@ -98,8 +98,26 @@ def test_spellings_and_volatile_keys_do_not_change_the_hash():
 def test_the_hash_is_sha256_of_canonical_json():
     import hashlib
 
-    text = '{"init_seed":null,"model":{"k":[1,2],"size":1},"seed":0}'
+    text = '{"model":{"k":[1,2],"size":1},"seed":0}'
     assert config_hash(CONFIG) == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_keys_that_are_not_set_do_not_change_the_hash():
+    older = {"seed": 0, "model": {"size": 1}, "training": {"loss": {"name": "a", "params": {}}}}
+    params = {"variance": None}
+    newer = {
+        "seed": 0, "init_seed": None, "model": {"size": 1, "depth": None},
+        "training": {"steps": None, "loss": {"name": "a", "params": params}}, "new": None,
+    }  # fmt: skip
+    assert config_hash(newer) == config_hash(older)
+    assert group_hash(newer) == group_hash(older)
+    params["variance"] = 0.5
+    assert config_hash(newer) != config_hash(older)
+
+
+def test_none_in_a_list_and_falsy_values_count():
+    hashes = [config_hash({"a": a}) for a in ([None], [], 0, False, "", {})]
+    assert len(set(hashes)) == len(hashes)
 
 
 @given(seed=st.integers(1, 100), size=st.floats(1.5, 9.5))

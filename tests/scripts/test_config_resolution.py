@@ -9,6 +9,7 @@ from replearn.runs.commandline import make_run
 from replearn.runs.config import defaults
 from replearn.training.losses import LOSSES
 from replearn.training.optimizers import OPTIMIZERS
+from replearn.training.schedules import SCHEDULES
 
 
 def config_of(updates, presets=(), experiment=unsupervised):
@@ -31,6 +32,30 @@ def test_a_loss_has_its_own_defaults(name):
 def test_an_optimiser_has_its_own_defaults(name):
     section = config_of({"training": {"optimizer": {"name": name}}})["training"]["optimizer"]
     assert section == {"name": name, "params": defaults(OPTIMIZERS[name])}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_scheduler_has_its_own_defaults(name):
+    section = config_of({"training": {"scheduler": {"name": name}}})["training"]["scheduler"]
+    assert section == {"name": name, "params": defaults(SCHEDULES[name])}
+
+
+@pytest.mark.parametrize(
+    "scheduler, sentence",
+    [
+        ({"name": "cosin"}, "unknown scheduler 'cosin'; did you mean 'cosine'"),
+        (
+            {"name": "step", "params": {"evry": 3}},
+            "scheduler 'step' takes no parameter 'evry'; did you mean 'every'",
+        ),
+        ({"params": {"warm_up": "long"}}, "scheduler.params.warm_up must be a whole number"),
+        ({"params": {"warm_up": -1}}, "warm_up must be a whole number of at least 0, got -1"),
+        ({"name": "milestones", "params": {"at": 0.5}}, "at must be a list of fractions"),
+    ],
+)
+def test_impossible_schedules_are_refused_before_a_run(scheduler, sentence):
+    with pytest.raises(InputError, match=sentence):
+        config_of({"training": {"scheduler": scheduler}})
 
 
 def test_beta_of_the_published_signature():

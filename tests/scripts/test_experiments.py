@@ -73,8 +73,11 @@ def test_weights_and_order_have_seeds_of_their_own(command):
 
 @pytest.mark.slow
 def test_resumed_run_is_bit_for_bit_the_uninterrupted_one(command, interrupted):
-    _, whole = command(unsupervised, "training.factor", "training.steps=24", "resume_every=1000")
-    half = interrupted(24, at=8)  # in the middle of a window of log_every=5 steps
+    scheduled = ["training.scheduler.name=cosine", "training.scheduler.params.warm_up=10"]
+    length = ["training.factor", "training.steps=24", "resume_every=1000"]
+    _, whole = command(unsupervised, *length, *scheduled)
+    # In the middle of a window of log_every=5 steps, and of the warm-up.
+    half = interrupted(24, 8, *scheduled)
     code, resumed = command_without_presets(half.id)
     assert code == 0
     assert resumed.info["resumed_from"] == half.id
@@ -85,6 +88,34 @@ def test_resumed_run_is_bit_for_bit_the_uninterrupted_one(command, interrupted):
         ours, theirs = resumed.metric(name), whole.metric(name)
         assert (ours[0].tolist(), ours[1].tolist()) == (theirs[0].tolist(), theirs[1].tolist())
     assert resumed.identity["config_hash"] == whole.identity["config_hash"]
+
+
+@pytest.mark.slow
+def test_the_rate_in_use_is_logged_and_used(command):
+    scheduled = ["training.scheduler.name=step", "training.scheduler.params.every=8"]
+    changes = ["training.optimizer.name=sgd", "training.optimizer.params.lr=1e-6"]
+    _, run = command(unsupervised, "training.log_every=4", *scheduled, *changes)
+    steps, rates = run.metric("lr")
+    assert steps.tolist() == [4, 8, 12, 16, 20]
+    # Steps 1 … 8 have the first rate, 9 … 16 the second.
+    assert rates == pytest.approx(np.array([1, 1, 0.3, 0.3, 0.09]) * 1e-6, rel=1e-12)
+    _, other = command(unsupervised, "training.log_every=4", *changes)
+    ours, theirs = (r.metric("train.loss")[1] for r in (run, other))
+    # The loss of steps 1 … 9 comes from the weights after up to 8 steps: no difference yet.
+    assert (ours[:2] == theirs[:2]).all() and (ours[3:] != theirs[3:]).all()
+
+
+def test_a_training_whose_schedule_depends_on_its_length_cannot_become_longer(store_run, capsys):
+    for name in ("cosine", "milestones"):
+        training = {"steps": 20, "scheduler": {"name": name, "params": {}}}
+        run_id = store_run(
+            {"training": training}, artifacts={"resume.safetensors": b"", "resume.json": b""},
+            status="INTERRUPTED",
+        )  # fmt: skip
+        longer = ["X", "with", f"resume={run_id}", "training.steps=30"]
+        assert run_commandline(unsupervised.ex, longer) == 1
+        said = capsys.readouterr().err
+        assert f"run {run_id} has the scheduler {name!r}, whose rates depend on the length" in said
 
 
 def command_without_presets(run_id):

@@ -10,6 +10,7 @@ from replearn.models import DECODERS, ENCODERS, MODELS
 from replearn.registry import build
 from replearn.training.losses import LOSSES
 from replearn.training.optimizers import OPTIMIZERS
+from replearn.training.schedules import make_schedule
 
 LENGTHS = {"batch_size", "epochs", "steps"}
 
@@ -35,12 +36,14 @@ def test_every_architecture_has_a_preset():
 @pytest.mark.parametrize("name", TRAINING_PRESETS)
 def test_training_preset_builds_its_loss_and_names_a_known_optimiser(name):
     preset = TRAINING_PRESETS[name]
-    assert set(preset) <= {"loss", "optimizer"} | LENGTHS
+    assert set(preset) <= {"loss", "optimizer", "scheduler"} | LENGTHS
     if "loss" in preset:
         params = preset["loss"].get("params", {})
         build(LOSSES, preset["loss"]["name"], kind="loss", **params)
     if "optimizer" in preset:
         assert preset["optimizer"]["name"] in OPTIMIZERS
+    if "scheduler" in preset:
+        make_schedule(preset["scheduler"]["name"], **preset["scheduler"].get("params", {}))
     assert all(preset[key] > 0 for key in LENGTHS & set(preset))
 
 

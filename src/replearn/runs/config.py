@@ -187,14 +187,18 @@ def whole_numbers(updates: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def config_hash(config: Mapping[str, Any], without: frozenset[str] = VOLATILE) -> str:
-    """Return the sha256 of a resolved config without volatile keys; 1 and 1.0 are one value."""
+    """Return the sha256 of a resolved config without volatile keys; 1 and 1.0 are one value.
+
+    Keys that are None, at any depth, are left out: None means "not set", so an option that is new,
+    or that another entry of a registry has, does not change the hash of older configurations.
+    """
     kept = {key: value for key, value in config.items() if key not in without}
     training = kept.get("training") or {}
     if training.get("steps") is not None:  # then epochs have no effect
         kept["training"] = {key: value for key, value in training.items() if key != "epochs"}
     if isinstance(data := kept.get("dataset"), Mapping):
         kept["dataset"] = {key: value for key, value in data.items() if key != "download"}
-    return hashlib.sha256(canonical(kept).encode()).hexdigest()
+    return hashlib.sha256(canonical(_set_keys(kept)).encode()).hexdigest()
 
 
 def group_hash(config: Mapping[str, Any]) -> str:
@@ -205,6 +209,13 @@ def group_hash(config: Mapping[str, Any]) -> str:
 def canonical(value: Any) -> str:
     """Return JSON that is the same for every spelling of one value."""
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def _set_keys(value: Any) -> Any:
+    """Return `value` without the keys of its mappings that are None."""
+    if isinstance(value, Mapping):
+        return {key: _set_keys(item) for key, item in value.items() if item is not None}
+    return value
 
 
 def _plain(value: Any) -> Any:

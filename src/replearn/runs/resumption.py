@@ -8,6 +8,7 @@ from replearn.errors import InputError
 from replearn.runs.config import VOLATILE
 from replearn.runs.run import Run
 from replearn.training.resume import SETTINGS, TENSORS
+from replearn.training.schedules import DEPEND_ON_LENGTH
 
 # Only the length may change: with any other value it would not be the same run.
 MAY_CHANGE = ("training.steps", "training.epochs")
@@ -50,6 +51,12 @@ def resumed_config(
                 f"training.{key}={training.get(key)}; only a longer length can be asked for"
             )
         training[key] = value
+    schedule = (training.get("scheduler") or {}).get("name")
+    if schedule in DEPEND_ON_LENGTH and training != config["training"]:
+        raise InputError(
+            f"run {run_id} has the scheduler {schedule!r}, whose rates depend on the length of the "
+            f"training, so it cannot become longer; start a new run of that length"
+        )
     given = {key: updates[key] for key in free if key in updates}
     return {**config, **given, "training": training, "resume": run_id}
 

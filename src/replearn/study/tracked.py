@@ -33,6 +33,7 @@ from replearn.training.engine import (
 )
 from replearn.training.loss import Loss
 from replearn.training.optimizers import make_optimizer
+from replearn.training.schedules import make_schedule
 from replearn.training.seeds import derive_seed, make_generator, stream_seeds
 
 if TYPE_CHECKING:
@@ -86,6 +87,10 @@ class _Training:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         chosen = self.settings["optimizer"]
         self.optimizer = make_optimizer(model.parameters(), chosen["name"], **chosen["params"])
+        # Of the configuration: the resume state has the rate of its last step.
+        self.base_rate = self.optimizer.param_groups[0]["lr"]
+        chosen = self.settings["scheduler"]
+        self.schedule = make_schedule(chosen["name"], **chosen["params"])
         self.noise = make_generator(self.seeds["noise"], device)
         self.evaluate = make_evaluator(model, loss, derive_seed(self.seeds["noise"], "evaluation"))
         self.epoch_length = task.training.steps_per_epoch
@@ -103,7 +108,7 @@ class _Training:
             past = self._take_up(self.config["resume"])
         self.history = History(self.sacred_run, past.get("history"))
         every = self.settings["log_every"]
-        self.window = WindowAverage(self.history.log, every, past.get("window", ()))
+        self.window = WindowAverage(self.history.log, every, self.optimizer, past.get("window", ()))
 
     def _take_up(self, run_id: int) -> dict[str, Any]:
         content, ancestor = load_ancestor(self.sacred_run, run_id)
@@ -119,7 +124,7 @@ class _Training:
     def run(self) -> None:
         """Train from the steps done to the last."""
         trainer = make_trainer(
-            self.model, self.loss, self.optimizer, self.noise, self.settings["precision"]
+            self.model, self.loss, self.optimizer, self.noise, self.settings["precision"], self.rate
         )
         self.window.attach(trainer)
         _attach_progress(trainer, self)
@@ -137,6 +142,10 @@ class _Training:
                 self.save_resume()
                 raise
 
+    def rate(self, done: int) -> float:
+        """Return the learning rate of the next step after `done` steps."""
+        return self.base_rate * self.schedule(done, self.stop)
+
     def _keep(self, engine: Engine) -> None:
         self.done = step = engine.state.iteration
         if step % self.settings["validate_every"] == 0 and step < self.stop:
@@ -153,7 +162,6 @@ class _Training:
         check_finite(terms, f"on held-out images after step {step}")
         for name, value in terms.items():
             self.history.log(f"val.{name}", value, step)
-        self.history.log("lr", self.optimizer.param_groups[0]["lr"], step)
         return terms
 
     def save_resume(self) -> None:

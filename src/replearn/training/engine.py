@@ -36,6 +36,7 @@ def make_trainer(
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
     precision: str = "fp32",
+    rate: Callable[[int], float] | None = None,
 ) -> Engine:
     """Return an engine that takes one optimiser step per batch of (input, target).
 
@@ -48,15 +49,20 @@ def make_trainer(
         optimizer: of the model's parameters.
         generator: of the sampling noise, on the model's device.
         precision: "fp32", or "bf16" for automatic mixed precision.
+        rate: steps done -> learning rate of the next step; None leaves the optimiser's as it is.
     """
     device = next(model.parameters()).device
     autocast(device, precision)
 
     def step(engine: Engine, batch: Batch) -> dict[str, Tensor]:
         x, target = batch
+        done = engine.state.iteration - 1
+        if rate is not None:
+            for group in optimizer.param_groups:
+                group["lr"] = rate(done)
         with autocast(device, precision):
             output = model(x, generator=generator)
-            terms = loss(output, target, engine.state.iteration - 1, generator)
+            terms = loss(output, target, done, generator)
         optimizer.zero_grad(set_to_none=True)
         terms["loss"].backward()
         optimizer.step()
@@ -77,11 +83,12 @@ def train(
 
 
 class WindowAverage:
-    """Log the average of every term over the last `every` steps as `train.<term>`.
+    """Log the average of every term over the last `every` steps as `train.<term>`, and `lr`.
 
     Args:
         log: called with (metric, value, step).
         every: steps of a window; the last window may be shorter.
+        optimizer: whose learning rate, in use in the last step of a window, is logged as `lr`.
         window: the terms of the steps since the last point, of a resumed run.
     """
 
@@ -89,9 +96,10 @@ class WindowAverage:
         self,
         log: Callable[[str, float, int], None],
         every: int,
+        optimizer: torch.optim.Optimizer,
         window: Sequence[dict[str, float]] = (),
     ):
-        self._log, self._every = log, every
+        self._log, self._every, self._optimizer = log, every, optimizer
         self._window = [{name: torch.tensor(v) for name, v in terms.items()} for terms in window]
 
     def attach(self, trainer: Engine) -> None:
@@ -124,6 +132,7 @@ class WindowAverage:
         for name, value in values.items():
             if math.isfinite(value):
                 self._log(f"train.{name}", value, step)
+        self._log("lr", self._optimizer.param_groups[0]["lr"], step)
         check_finite(values, f"in the {steps} steps before step {step}")
 
 
