@@ -124,6 +124,21 @@ def missing(name: str, files: tuple[DataFile, ...], instead: str) -> InputError:
     )
 
 
+def all_found(name: str, files: tuple[DataFile, ...], download: bool, instead: str) -> list[Path]:
+    """Return the paths of all `files` of a data set, downloaded first if that is wanted.
+
+    Raises:
+        InputError: if a file is missing or damaged; `instead` says what else can be done.
+    """
+    paths = []
+    for file in files:
+        path = file.find() or (file.download() if download else None)
+        if path is None:
+            raise missing(name, (file,), instead)
+        paths.append(path)
+    return paths
+
+
 def open_content(path: Path) -> BinaryIO:
     """Open a file for reading, unpacked if it is a .gz file."""
     return gzip.open(path) if path.suffix == ".gz" else open(path, "rb")  # type: ignore[return-value]

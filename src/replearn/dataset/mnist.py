@@ -8,7 +8,7 @@ from torch import Tensor, from_numpy
 
 from replearn.dataset.cache import made_once, mapped, write_array
 from replearn.dataset.declaration import Declaration
-from replearn.dataset.files import DataFile, file_digest, missing
+from replearn.dataset.files import DataFile, all_found, file_digest
 from replearn.dataset.idx import read_idx
 from replearn.dataset.images import ImageDataset
 from replearn.dataset.resize import check_size, resized_blocks
@@ -114,12 +114,8 @@ def _load(
     if split not in parts:
         raise InputError(f"expected split to be 'train', 'test' or 'all', got {split!r}")
     check_size(size, _SIZES)
-    paths = []
-    for file in parts[split]:
-        path = file.find() or (file.download() if download else None)
-        if path is None:
-            raise missing(name, (file,), "take the data set digits, which needs no file")
-        paths.append(path)
+    instead = "take the data set digits, which needs no file"
+    paths = all_found(name, parts[split], download, instead)
     digests = [file_digest(path, "content_sha256") for path in paths]
     digest = hashlib.sha256(" ".join(digests).encode()).hexdigest()
     images = np.concatenate([read_idx(path) for path in paths[::2]])
