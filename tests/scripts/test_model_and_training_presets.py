@@ -52,3 +52,18 @@ def test_factor_preset_takes_a_beta_of_the_command_line():
     params = TRAINING_PRESETS["factor"]["loss"]["params"] | {"beta": 10}
     loss = build(LOSSES, "factor_vae", kind="loss", **params)
     assert (loss.gamma, loss.beta) == (100, 10)
+
+
+@pytest.mark.parametrize("step", [0, 1, 50_000, 100_000, 450_000, 900_000, 2_000_000])
+def test_published_schedules_of_beta(step):
+    def weight(preset):
+        spec = TRAINING_PRESETS[preset]["loss"]
+        return build(LOSSES, spec["name"], kind="loss", **spec["params"]).weight(step)
+
+    assert weight("bsched") == pytest.approx(min(step / 100_000, 1), rel=1e-12)
+    assert weight("banneal") == pytest.approx(10 * max(1 - step / 1e6, 0.1), rel=1e-12)
+
+
+def test_every_loss_has_a_preset():
+    named = {preset["loss"]["name"] for preset in TRAINING_PRESETS.values() if "loss" in preset}
+    assert named | {"mse", "cross_entropy"} == set(LOSSES)

@@ -1,7 +1,6 @@
 """Likelihoods against the golden file and closed forms."""
 
 from math import log, pi
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,16 +8,13 @@ import torch
 from scipy import stats
 
 from replearn.errors import InputError
-from replearn.training.likelihoods import Likelihood, bernoulli_nll, gaussian_nll
-
-GOLDEN = Path(__file__).parents[1] / "golden" / "vae_similarity.npz"
-
-
-@pytest.fixture(scope="module")
-def golden():
-    with np.load(GOLDEN) as arrays:
-        return {k: torch.from_numpy(arrays[k]) for k in arrays.files if k.startswith("loss__")
-                and arrays[k].dtype.kind == "f"}  # fmt: skip
+from replearn.training.likelihoods import (
+    LIKELIHOODS,
+    Likelihood,
+    bernoulli_nll,
+    gaussian_nll,
+    squared_error,
+)
 
 
 def test_bernoulli_is_the_golden_cross_entropy(golden):
@@ -33,6 +29,19 @@ def test_gaussian_of_variance_a_half_is_the_golden_squared_error_and_a_constant(
     constant = 16 * 16 * 3 * log(pi) / 2
     expected = golden["loss__out__l2_dislib_per_sample__f64"] + constant
     torch.testing.assert_close(nll, expected, rtol=1e-12, atol=0)
+
+
+def test_squared_error_is_the_golden_one(golden):
+    error = squared_error(golden["loss__in__recon_logits"], golden["loss__in__x"])
+    expected = golden["loss__out__l2_dislib_per_sample__f64"]
+    torch.testing.assert_close(error, expected, rtol=1e-12, atol=0)
+
+
+def test_least_bernoulli_of_grey_images_is_the_golden_entropy(golden):
+    x = golden["loss__in__x"]
+    nll = bernoulli_nll(torch.logit(x), x)
+    expected = golden["loss__out__true_image_entropy_dislib__f64"]
+    torch.testing.assert_close(nll, expected, rtol=1e-6, atol=0)
 
 
 def test_gaussian_is_the_density_of_scipy():
@@ -53,7 +62,7 @@ def test_bernoulli_stays_finite_where_the_probability_underflows():
     assert bernoulli_nll(torch.full((1, 1, 1, 1), -200.0), torch.ones(1, 1, 1, 1)).item() == 200
 
 
-@pytest.mark.parametrize("name", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("name", LIKELIHOODS)
 def test_half_precision_logits_are_summed_in_float32(name):
     logits = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)).bfloat16()
     x = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
@@ -67,7 +76,8 @@ def test_half_precision_logits_are_summed_in_float32(name):
     ("params", "sentence"),
     [
         (("bernouli",), "unknown likelihood 'bernouli'; did you mean 'bernoulli'?"),
-        (("bernoulli", 0.1), "a Bernoulli likelihood has no variance; set likelihood=gaussian"),
+        (("bernoulli", 0.1), "the likelihood 'bernoulli' has no variance; set likelihood=gaussian"),
+        (("squared_error", 0.1), "the likelihood 'squared_error' has no variance; set"),
         (("gaussian", 0), "variance must be greater than 0, got 0"),
         (("gaussian", -1.0), "variance must be a number of at least 0, got -1.0"),
     ],

@@ -3,11 +3,14 @@
 import pytest
 import torch
 
-from replearn.models import PredictorOutput, VAEOutput
+from replearn.errors import InputError
+from replearn.models import VAE, PredictorOutput, VAEOutput, initialise
+from replearn.training.adversary import AdversarialLoss
 from replearn.training.loss import Loss
 from replearn.training.losses import LOSSES
 
 SUPERVISED = {"cross_entropy", "mse"}
+OF_VAES = [name for name, loss in LOSSES.items() if loss.judges == "auto-encoder"]
 
 
 def example(name, requires_grad=True):
@@ -49,3 +52,115 @@ def test_optimisers_hold_every_parameter_of_the_loss(name):
     loss, *_ = example(name)
     held = [p for o in loss.optimizers.values() for g in o.param_groups for p in g["params"]]
     assert {id(p) for p in held} == {id(p) for p in loss.parameters()}
+
+
+def bound(name, latent_size=3, **params):
+    loss = LOSSES[name](**params)
+    loss.bind(latent_size, torch.Generator().manual_seed(0))
+    return loss
+
+
+@pytest.mark.parametrize("name", OF_VAES)
+def test_gradient_reaches_every_weight_of_a_vae_and_none_of_the_loss(name):
+    draws = torch.Generator().manual_seed(0)
+    model, loss = VAE((1, 64, 64), latent_size=3), bound(name)
+    initialise(model, draws)
+    images = torch.rand(4, 1, 64, 64, generator=draws)
+    loss(model(images, draws), images, 10, draws)["loss"].backward()
+    for weight, p in model.named_parameters():
+        assert p.grad is not None and p.grad.abs().sum() > 0, weight
+    assert all(p.grad is None for p in loss.parameters())
+    before = [p.clone() for p in loss.parameters()]
+    loss.after_step(draws)
+    moved = [not torch.equal(a, b) for a, b in zip(before, loss.parameters(), strict=True)]
+    assert all(moved) and len(moved) == sum(1 for _ in loss.parameters())
+
+
+@pytest.mark.parametrize("name", OF_VAES)
+def test_gradient_is_that_of_finite_differences(name):
+    g = torch.Generator().manual_seed(0)
+    inputs = [torch.randn(4, 2, generator=g, dtype=torch.float64) for _ in range(3)]
+    inputs.append(torch.randn(4, 1, 1, 2, generator=g, dtype=torch.float64))
+    target = torch.rand(4, 1, 1, 2, generator=g, dtype=torch.float64)
+    loss = bound(name, latent_size=2).double()
+
+    def total(z, mean, logvar, logits):
+        output = VAEOutput(logits, z, mean, logvar)
+        return loss(output, target, 10, torch.Generator().manual_seed(1))["loss"]
+
+    leaves = [tensor.requires_grad_() for tensor in inputs]
+    assert torch.autograd.gradcheck(total, leaves, fast_mode=True)
+
+
+@pytest.mark.parametrize("name", OF_VAES)
+def test_half_precision_is_left_before_the_sums(name, output, images):
+    fields = ("logits", "z", "mean", "logvar")
+    half = VAEOutput(**{field: getattr(output, field).bfloat16() for field in fields})
+    single = VAEOutput(**{field: getattr(half, field).float() for field in fields})
+    loss = bound(name, latent_size=10)
+    exact = loss(single, images.float(), 10, torch.Generator().manual_seed(1))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        terms = loss(half, images.float(), 10, torch.Generator().manual_seed(1))
+    for term, value in exact.items():
+        assert terms[term].dtype == torch.float32
+        torch.testing.assert_close(terms[term], value, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", OF_VAES)
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_small_last_held_out_batch_has_finite_terms(name, n, output, images):
+    few = VAEOutput(output.logits[:n], output.z[:n], output.mean[:n], output.logvar[:n])
+    loss = bound(name, latent_size=10).double()
+    with torch.no_grad():
+        terms = loss(few, images[:n], 10, torch.Generator().manual_seed(1))
+        whole = loss(output, images, 10, torch.Generator().manual_seed(1))
+    assert list(terms) == list(whole)
+    assert all(value.shape == () and torch.isfinite(value) for value in terms.values())
+
+
+@pytest.mark.parametrize("name", sorted(set(OF_VAES) - {"factor_vae", "wae_mmd", "wae_gan"}))
+def test_order_of_the_images_does_not_matter(name, output, images):
+    order = [5, 2, 7, 0, 1, 3, 6, 4]
+    fields = ("logits", "z", "mean", "logvar")
+    other = VAEOutput(**{field: getattr(output, field)[order] for field in fields})
+    terms, permuted = bound(name)(output, images, 10), bound(name)(other, images[order], 10)
+    for term, value in terms.items():
+        torch.testing.assert_close(permuted[term], value, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("beta_vae", {"beta": 1}),
+        ("beta_tc_vae", {"beta": 1}),
+        ("dip_vae_i", {"lambda_od": 0}),
+        ("dip_vae_ii", {"lambda_od": 0}),
+        ("annealed_vae", {"gamma": 1, "capacity": 0}),
+        ("factor_vae", {"gamma": 0}),
+        ("wae_mmd", {"lambda_mmd": 0, "lambda_logvar": 0, "likelihood": "bernoulli"}),
+    ],
+)
+def test_without_its_own_term_a_loss_is_the_vae(name, params, output, images):
+    found = bound(name, latent_size=10, **params).double()(output, images, 10)["loss"]
+    terms = LOSSES["vae"]()(output, images, 10)
+    expected = terms["reconstruction"] if name == "wae_mmd" else terms["loss"]
+    torch.testing.assert_close(found, expected, rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("beta", [2, 16])
+def test_annealed_vae_without_capacity_is_the_beta_vae(beta, output, images):
+    annealed = LOSSES["annealed_vae"](gamma=beta, capacity=0)(output, images, 10)["loss"]
+    expected = LOSSES["beta_vae"](beta=beta)(output, images, 10)["loss"]
+    torch.testing.assert_close(annealed, expected, rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("name", OF_VAES)
+def test_a_model_without_latents_is_refused_in_one_sentence(name):
+    with pytest.raises(InputError, match="Loss needs a model with latents, such as 'vae'; got one"):
+        LOSSES[name]().bind(0, torch.Generator())
+
+
+@pytest.mark.parametrize("name", [n for n in OF_VAES if issubclass(LOSSES[n], AdversarialLoss)])
+def test_use_before_bind_is_refused(name, output, images):
+    with pytest.raises(RuntimeError, match=r"Loss\.bind\(\.\.\.\) comes before its use"):
+        LOSSES[name]()(output, images)

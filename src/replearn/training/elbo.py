@@ -5,9 +5,10 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
+from replearn.errors import InputError
 from replearn.models.precision import full_precision
 from replearn.training.likelihoods import Likelihood
-from replearn.training.loss import Loss, not_negative
+from replearn.training.loss import Loss, not_negative, ramp
 
 
 class LatentOutput(Protocol):
@@ -40,7 +41,7 @@ class VAELoss(Loss):
 
     Args:
         beta: weight of the KL term.
-        likelihood: "bernoulli" or "gaussian".
+        likelihood: "bernoulli", "gaussian" or "squared_error".
         variance: of the Gaussian likelihood, per pixel (0.5 unless given).
 
     Source:
@@ -54,6 +55,17 @@ class VAELoss(Loss):
         self.beta = not_negative("beta", beta)
         self.likelihood = Likelihood(likelihood, variance)
 
+    def bind(self, latent_size: int, generator: Generator) -> None:
+        """Refuse a model without latents."""
+        if latent_size < 1:
+            raise InputError(
+                f"{type(self).__name__} needs a model with latents, such as 'vae'; got one without"
+            )
+
+    def weight(self, step: int) -> float:
+        """Return the weight of the divergence from the prior after `step` steps."""
+        return self.beta
+
     def forward(
         self,
         output: LatentOutput,
@@ -65,7 +77,7 @@ class VAELoss(Loss):
         reconstruction = self.reconstruction(output.logits, target)
         kl = gaussian_kl(output.mean, output.logvar).mean()
         return {
-            "loss": reconstruction + self.beta * kl,
+            "loss": reconstruction + self.weight(step) * kl,
             "reconstruction": reconstruction,
             "kl": kl,
         }
@@ -76,13 +88,50 @@ class VAELoss(Loss):
 
 
 class BetaVAELoss(VAELoss):
-    """reconstruction + beta KL with beta of 4 unless given.
+    """reconstruction + beta KL with beta of 4 unless given, or on a line from beta_start to it.
+
+    Terms: loss, reconstruction, kl, and with a schedule beta, that of the step.
+
+    Args:
+        beta: weight of the KL term, from step `beta_steps` on.
+        beta_start: weight at step 0 where `beta_steps` is given.
+        beta_steps: optimiser steps from `beta_start` to `beta`; 0 for a constant weight. A
+            validation uses the weight of the step that it comes after.
+        likelihood: "bernoulli", "gaussian" or "squared_error".
+        variance: of the Gaussian likelihood, per pixel (0.5 unless given).
 
     Source:
-        Higgins et al. (2017), eq. 4.
+        Higgins et al. (2017), eq. 4; warm-up of the KL term: Bowman et al. (2016),
+        arXiv:1511.06349, section 3.1.
     """
 
     def __init__(
-        self, beta: float = 4.0, likelihood: str = "bernoulli", variance: float | None = None
+        self,
+        beta: float = 4.0,
+        beta_start: float = 0.0,
+        beta_steps: float = 0,
+        likelihood: str = "bernoulli",
+        variance: float | None = None,
     ) -> None:
         super().__init__(beta, likelihood, variance)
+        self.beta_start = not_negative("beta_start", beta_start)
+        self.beta_steps = not_negative("beta_steps", beta_steps)
+        if beta_start and not beta_steps:
+            raise InputError(f"beta_start={beta_start} has no effect without beta_steps; set both")
+
+    def weight(self, step: int) -> float:
+        """Return beta after `step` steps."""
+        return ramp(self.beta_start, self.beta, self.beta_steps, step)
+
+    def forward(
+        self,
+        output: LatentOutput,
+        target: Tensor,
+        step: int = 0,
+        generator: Generator | None = None,
+    ) -> dict[str, Tensor]:
+        """Return the terms for images `target` (B, C, H, W) in [0, 1]."""
+        terms = super().forward(output, target, step, generator)
+        if self.beta_steps:
+            terms["beta"] = torch.full_like(terms["kl"], self.weight(step))
+        return terms

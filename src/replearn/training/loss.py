@@ -58,3 +58,23 @@ def positive(name: str, value: float) -> float:
     if not_negative(name, value) == 0:
         raise InputError(f"{name} must be greater than 0, got {value!r}")
     return float(value)
+
+
+def ramp(start: float, stop: float, steps: float, step: int) -> float:
+    """Return the value at `step` of a line from `start` to `stop` over `steps`, then `stop`.
+
+    With `steps` of 0 it is `stop` from the first step on.
+    """
+    return start + (stop - start) * min(step / steps, 1.0) if steps else stop
+
+
+def check_several_images(loss: str, n: int) -> None:
+    """Raise an InputError if `loss`, which compares the images of a batch, is to train on one.
+
+    Where no gradient is taken, as on a last held-out batch, one image passes.
+    """
+    if n < 2 and torch.is_grad_enabled():
+        raise InputError(
+            f"the loss {loss!r} compares the images of a batch, so training.batch_size must be at "
+            f"least 2, got {n}"
+        )
