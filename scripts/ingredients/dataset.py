@@ -3,11 +3,20 @@
 from sacred import Ingredient
 
 from replearn.dataset import DATASETS
-from replearn.errors import InputError
+from replearn.dataset.split import fractions
+from replearn.dataset.subset import CLASS_OPTIONS, OPTIONS, check_options
 from replearn.runs.config import resolve, unset
 
 dataset = Ingredient("dataset", save_git_info=False)
-dataset.add_config({**unset(DATASETS), "name": "dsprites", "validation": 0.1, "split_seed": 0})
+dataset.add_config(
+    {
+        **unset(DATASETS),
+        "name": "dsprites",
+        "validation": None,  # the fraction of the images that is held out: 0.1
+        "train_fraction": None,  # the fraction that is left: either may be given
+        "split_seed": 0,
+    }
+)
 for name in DATASETS:
     dataset.add_named_config(name, {"name": name})
 
@@ -15,10 +24,7 @@ for name in DATASETS:
 @dataset.config_hook
 def fill_in(config, command_name, logger):
     """Write the chosen data set's defaults into the configuration."""
-    section = config["dataset"]
-    if not 0 < section["validation"] < 1:
-        raise InputError(
-            f"dataset.validation must be a fraction between 0 and 1 of the images, which are held "
-            f"out, got {section['validation']!r}"
-        )
-    return resolve(section, DATASETS, "data set")
+    section = resolve(config["dataset"], DATASETS, "data set")
+    check_options(**{key: section[key] for key in (*OPTIONS, *CLASS_OPTIONS)})
+    held_out, rest = fractions(section["validation"], section["train_fraction"])
+    return {**section, "validation": held_out, "train_fraction": rest}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replearn.dataset.split import split_indices
+from replearn.dataset.split import fractions, split_indices
 from replearn.errors import InputError
 
 
@@ -68,3 +68,35 @@ def test_bad_seed_is_refused(seed):
 def test_split_that_leaves_nothing_is_refused():
     with pytest.raises(InputError, match=r"validation=0.9 of 4 images leaves none to train on"):
         split_indices(4, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("validation", "train_fraction", "held_out"),
+    [(None, None, 0.1), (0.2, None, 0.2), (None, 0.8, 0.2), (0.3, 0.7, 0.3), (None, 1 / 3, 2 / 3)],
+)
+def test_the_fractions_have_two_spellings(validation, train_fraction, held_out):
+    found = fractions(validation, train_fraction)
+    assert found == pytest.approx((held_out, 1 - held_out), abs=1e-12)
+
+
+def test_both_spellings_are_the_same_numbers_to_the_bit():
+    for tenths in range(1, 10):
+        given, left = tenths / 10, (10 - tenths) / 10
+        assert fractions(given) == fractions(None, left) == (given, left)
+
+
+@pytest.mark.parametrize("value", [0, 1, 1.5, -0.1, "half", True])
+@pytest.mark.parametrize("name", ["validation", "train_fraction"])
+def test_fraction_out_of_range_is_one_sentence(name, value):
+    with pytest.raises(
+        InputError, match=rf"dataset.{name} must be a fraction between 0 and 1 of .* got {value!r}"
+    ):
+        fractions(**{name: value})
+
+
+def test_fractions_that_contradict_each_other_are_one_sentence():
+    with pytest.raises(
+        InputError,
+        match=r"dataset.validation=0.1 and dataset.train_fraction=0.8 do not sum to 1; give one",
+    ):
+        fractions(0.1, 0.8)

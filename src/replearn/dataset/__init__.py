@@ -5,7 +5,7 @@
     d.images[[0, 1]], d.factors, d.factor_space.names, d.is_twin
 
 A data set is a Declaration (size, factors, files) with a loader; a new one is a line in
-DECLARATIONS.
+DECLARATIONS. Every loader in DATASETS also takes the options of `subset`.
 """
 
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from replearn.dataset.images import FactorSpace, ImageArray, ImageDataset
 from replearn.dataset.mnist import FASHION_MNIST, MNIST
 from replearn.dataset.split import split_indices
 from replearn.dataset.spriteworld import CIRCLES, SIMPLE
+from replearn.dataset.subset import with_subsets
 from replearn.registry import build
 
 DECLARATIONS: dict[str, Declaration] = {
@@ -25,7 +26,8 @@ DECLARATIONS: dict[str, Declaration] = {
     for declaration in (DSPRITES, CIRCLES, SIMPLE, MNIST, FASHION_MNIST, DIGITS)
 }
 DATASETS: dict[str, Callable[..., ImageDataset]] = {
-    name: declaration.load for name, declaration in DECLARATIONS.items()
+    name: with_subsets(declaration.load, bool(declaration.class_names))
+    for name, declaration in DECLARATIONS.items()
 }
 
 

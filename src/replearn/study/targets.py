@@ -45,7 +45,7 @@ def make_targets(data: ImageDataset, config: Mapping[str, Any], device: torch.de
         other = "factors" if target == "labels" else "labels"
         raise InputError(f"{data.name} has no {target}; choose target={other}")
     if target == "labels":
-        sizes = (int(values.max()) + 1,)
+        sizes = (max(int(values.max()) + 1, len(data.class_names)),)
     else:
         if data.factor_space is None:
             raise InputError(f"{data.name} has no factor space to predict")

@@ -1,0 +1,65 @@
+"""The `dataset` section of a resolved configuration: subsets and the two spellings of the split."""
+
+import pytest
+
+from experiments import supervised, unsupervised
+from replearn.errors import InputError
+from replearn.runs.commandline import make_run
+from replearn.runs.config import config_hash
+from replearn.runs.rebuild import make_dataset
+
+
+def config_of(section, experiment=unsupervised):
+    return make_run(experiment.ex, None, {"dataset": section}, ()).config
+
+
+def test_subset_options_are_filled_in_where_they_fit():
+    section = config_of({"name": "circles"})["dataset"]
+    assert (section["n"], section["subset_seed"], section["classes"]) == (None, 0, None)
+    section = config_of({"name": "digits", "classes": [3, "5"], "per_class": 20})["dataset"]
+    data = make_dataset(section)
+    assert (len(data), data.class_names) == (40, ("3", "5"))
+
+
+def test_train_fraction_is_another_spelling_of_validation():
+    plain, other = config_of({"validation": 0.2}), config_of({"train_fraction": 0.8})
+    assert other["dataset"]["validation"] == 0.2
+    assert plain["dataset"] == other["dataset"]
+    assert config_hash(plain) == config_hash(other)
+    section = config_of({})["dataset"]
+    assert (section["validation"], section["train_fraction"]) == (0.1, 0.9)
+
+
+@pytest.mark.parametrize(
+    "section, sentence",
+    [
+        ({"n": 0}, "n must be a whole number of at least 1, got 0"),
+        ({"name": "digits", "classes": "3"}, "classes must be a list of class names or numbers"),
+        ({"per_class": 5}, "data set 'dsprites' takes no parameter 'per_class'"),
+        ({"train_fraction": 1.5}, "dataset.train_fraction must be a fraction between 0 and 1"),
+        ({"train_fraction": 0.8, "validation": 0.1}, "do not sum to 1; give one of them"),
+        ({"validation": "much"}, "dataset.validation must be a number, got 'much'"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_a_run(section, sentence):
+    with pytest.raises(InputError, match=sentence):
+        config_of(section)
+
+
+def test_a_subset_is_trained_on_and_its_classes_are_predicted(tmp_path):
+    section = {"name": "digits", "size": 32, "classes": [8, 1], "per_class": 50}
+    config = config_of(section | {"train_fraction": 0.8}, supervised)
+    from torch import device
+
+    from replearn.study.targets import make_targets
+    from replearn.study.task import make_task
+
+    data = make_dataset(config["dataset"])
+    config["training"] |= {"batch_size": 10}
+    task = make_task(config, data, device("cpu"))
+    assert (len(task.training.indices), len(task.held_out.indices)) == (80, 20)
+    config["target"] = "labels"
+    assert make_targets(data, config, device("cpu")).n_outputs == 2
+    # One image has one label, but the predictor still tells both classes apart.
+    one = make_dataset(config["dataset"] | {"n": 1})
+    assert make_targets(one, config, device("cpu")).n_outputs == 2
