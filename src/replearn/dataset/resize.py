@@ -1,4 +1,4 @@
-"""Bring small grey images to a size that the models take."""
+"""Bring small images to a size that the models take."""
 
 from collections.abc import Iterator
 
@@ -18,13 +18,17 @@ def check_size(size: int, sizes: tuple[int, ...]) -> None:
 
 
 def resized_blocks(images: NDArray[np.uint8], size: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield images (N, H, W) in blocks (<= 1000, 1, size, size), bilinear, with a progress bar."""
+    """Yield images (N, H, W) or (N, C, H, W) in blocks (<= 1000, C, size, size), bilinear.
+
+    Channels are resized one by one; a progress bar is shown.
+    """
     from PIL import Image
 
     bilinear = Image.Resampling.BILINEAR
+    n_channels = images.shape[1] if images.ndim == 4 else 1
     starts = range(0, len(images), _BLOCK)
     for start in tqdm(starts, f"resizing to {size}", unit_scale=_BLOCK, unit="image"):
         block = images[start : start + _BLOCK]
-        yield np.stack(
-            [np.asarray(Image.fromarray(image).resize((size, size), bilinear)) for image in block]
-        )[:, None]
+        planes = block.reshape(-1, *block.shape[-2:])
+        resized = [np.asarray(Image.fromarray(p).resize((size, size), bilinear)) for p in planes]
+        yield np.stack(resized).reshape(len(block), n_channels, size, size)
