@@ -1,7 +1,8 @@
 """Circles and Simple: one coloured polygon on black at every place of a grid, drawn on load.
 
-The published images (Montero et al. 2022) are not public: what is known of them is that
-Spriteworld drew them; the grid of positions, the size and the colour are replearn's own.
+The images of Montero et al. 2022 are not public: what is known of them is that Spriteworld drew
+them; the grid of positions, the size and the colour are replearn's own. Who has the files can read
+them with `source="real"`.
 """
 
 from functools import partial
@@ -12,20 +13,21 @@ from torch import from_numpy
 
 from replearn.dataset.declaration import Declaration
 from replearn.dataset.images import FactorSpace, ImageDataset
+from replearn.dataset.spriteworld_file import own_file
 
 GENERATOR = "spriteworld-twin 1"  # a change of a single pixel needs another version
 SIDE = 64  # pixels
 GRID = np.linspace(0.1, 0.9, 64)  # of both axes, in frames; y points up, as in Spriteworld
 SIZE = 0.2  # of a polygon of area 1, in frames
 COLOUR = (255, 0, 0)  # HSV (0, 1, 1)
-CORNERS = {"square": 4, "circle": 30}
+CORNERS = {"square": 4, "circle": 30, "triangle": 3}
+_TURNS = {4: np.pi / 4, 30: 0.0, 3: np.pi / 2}  # a square lies flat, a triangle points up
 _LINES = 16  # scan lines in a row of pixels
 
 
 def polygon(corners: int) -> NDArray[np.float64]:
-    """Return the corners (P, 2) of a regular polygon of area 1 around 0, a square lying flat."""
-    turn = np.pi / 4 if corners == 4 else 0
-    angles = 2 * np.pi * np.arange(corners) / corners + turn
+    """Return the corners (P, 2) of a regular polygon of area 1 around 0, y up."""
+    angles = 2 * np.pi * np.arange(corners) / corners + _TURNS[corners]
     radius = np.sqrt(2 / (corners * np.sin(2 * np.pi / corners)))
     return radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
@@ -40,7 +42,7 @@ def coverage(corners: NDArray[np.float64], y: float) -> NDArray[np.float64]:
         y: the centre's height, in frames.
     """
     lines = (np.arange(SIDE * _LINES) + 0.5) / _LINES - SIDE * (1 - y)
-    left, right = _extent(corners * (1, -1), lines)
+    left, right = extent(corners * (1, -1), lines)
     rows = (right > left).reshape(SIDE, _LINES).any(axis=1)
     left, right = left.reshape(SIDE, _LINES, 1)[rows], right.reshape(SIDE, _LINES, 1)[rows]
     borders = np.arange(SIDE + 1) - SIDE * GRID[:, None, None, None]
@@ -64,7 +66,7 @@ def draw(shapes: tuple[str, ...]) -> NDArray[np.uint8]:
     return images.reshape(-1, 3, SIDE, SIDE)
 
 
-def _extent(
+def extent(
     corners: NDArray[np.float64], lines: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return where horizontal lines enter and leave a convex polygon; both 0 if they miss it."""
@@ -87,8 +89,24 @@ def _space(shapes: tuple[str, ...]) -> FactorSpace:
     )
 
 
-def _load(name: str, shapes: tuple[str, ...]) -> ImageDataset:
+def _load(name: str, shapes: tuple[str, ...], source: str = "twin") -> ImageDataset:
+    """Return one polygon (3, 64, 64) at 64 x 64 places, with the factors x, y (and shape).
+
+    Args:
+        name: the name in the registry.
+        shapes: what is drawn.
+        source: "twin" for replearn's own drawings, "real" for a file of yours, "auto" for the file
+            if there is one.
+
+    Raises:
+        InputError: if the file is wanted and missing, or no such file.
+
+    Source:
+        Montero et al. (2022), Lost in latent space, github.com/mmrl/lost-in-latent-space.
+    """
     space = _space(shapes)
+    if (file := own_file(name, space.names, source)) is not None:
+        return file
     return ImageDataset(
         name,
         from_numpy(draw(shapes)),
