@@ -1,19 +1,21 @@
 """The data sets: `python -m dataset list`, `show NAME`, `get NAME`; makes no run."""
 
 import argparse
+import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
-from replearn.dataset import DECLARATIONS, ImageDataset, load
-from replearn.dataset.declaration import Declaration
+from replearn.dataset import DATASETS, DECLARATIONS, ImageDataset, load
+from replearn.dataset.declaration import Declaration, readable
+from replearn.dataset.preview import rows_of_images
 from replearn.errors import InputError
 from replearn.paths import results_folder
-from replearn.registry import lookup
-
-_COLUMNS = 12  # images in a row of a picture
+from replearn.registry import lookup, parameters
+from replearn.runs.config import parse_value
 
 
 class _Parser(argparse.ArgumentParser):
@@ -26,10 +28,11 @@ def main(argv: list[str]) -> int:
     parser = _Parser("python -m dataset", description=__doc__)
     parser.add_argument("command", metavar="list|show|get")
     parser.add_argument("name", nargs="?", help="a data set")
+    parser.add_argument("options", nargs="*", metavar="KEY=VALUE", help="of its loader: n=100")
     parser.add_argument("--twin", action="store_true", help="get: draw the twin, download nothing")
     commands = {"list": _list, "show": _show, "get": _get}
     try:
-        args = parser.parse_args(argv)
+        args = parser.parse_intermixed_args(argv)
         command = lookup(commands, args.command, "command")
         if command is _list:
             _list()
@@ -39,113 +42,129 @@ def main(argv: list[str]) -> int:
             )
         else:
             declaration = lookup(DECLARATIONS, args.name, "data set")
-            _get(declaration, args.twin) if command is _get else _show(declaration)
+            options = dict(map(_option, args.options))
+            if command is _get:
+                _get(declaration, args.twin, options)
+            else:
+                _show(declaration, options)
     except InputError as error:
         print(f"python -m dataset: {error}", file=sys.stderr)
         return 1
     return 0
 
 
+def _option(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(f"expected options of the form KEY=VALUE, such as n=100, got {text!r}")
+    return key, parse_value(value)
+
+
 def _list() -> None:
-    rows = [("name", "images", "shape", "factors or classes", "is it here?")]
+    rows = [("name", "images", "shape", "factors or classes", "on disk", "is it here?")]
     for d in DECLARATIONS.values():
         shape = "x".join(map(str, d.image_shape))
-        rows.append((d.name, f"{d.n_images:,}", shape, d.targets, d.whereabouts()))
+        size = d.size_on_disk()
+        rows.append(
+            (d.name, f"{d.n_images:,}", shape, d.targets, readable(size) if size else "-",
+             d.whereabouts())
+        )  # fmt: skip
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         print("  ".join(cells).rstrip())
 
 
-def _get(declaration: Declaration, twin: bool) -> None:
+def _get(declaration: Declaration, twin: bool, options: dict[str, Any]) -> None:
     """Download what is missing of a data set, or draw it, and say what came of it."""
+    name = declaration.name
     if twin:
         if not (declaration.drawn and declaration.files):
-            raise InputError(f"{declaration.name} has no twin; leave --twin out")
-        dataset = declaration.load(source="twin")
+            raise InputError(f"{name} has no twin; leave --twin out")
+        dataset = load(name, **options | {"source": "twin"})
     else:
         try:
             if not declaration.any_file:
                 for file in declaration.files:
                     file.find() or file.download()
-            dataset = declaration.load(**({"download": True} if declaration.files else {}))
+            if "download" in parameters(DATASETS[name]):
+                options = options | {"download": True}
+            dataset = load(name, **options)
         except InputError as error:
             if not (declaration.drawn and declaration.files):
                 raise
-            again = f"python -m dataset get {declaration.name} --twin"
+            again = f"python -m dataset get {name} --twin"
             raise InputError(f"{error}; or draw the twin with `{again}`") from error
-    here = declaration.whereabouts()
-    print(f"{declaration.name}: {len(dataset):,} images, {_kind(dataset)}; {here}")
+    size = readable(declaration.size_on_disk())
+    print(f"{name}: {len(dataset):,} images, {_kind(dataset)}; {declaration.whereabouts()}, {size}")
+    for file in () if twin else declaration.files:
+        if (path := file.find()) is not None:
+            print(f"  {path}: {file.verification}")
 
 
-def _show(declaration: Declaration) -> None:
-    """Print the factors or classes of a data set and draw its images."""
-    dataset = load(declaration.name)
+def _show(declaration: Declaration, options: dict[str, Any]) -> None:
+    """Print the factors and classes of a data set and draw its images."""
+    dataset = load(declaration.name, **options)
     print(f"{dataset.name}: {len(dataset):,} images {dataset.image_shape}, {_kind(dataset)}")
     if dataset.note:
         print(dataset.note)
-    if dataset.factor_space is not None:
-        space = dataset.factor_space
-        for name, size, values in zip(space.names, space.sizes, space.values, strict=True):
-            print(f"  {name:<12} {size:>3} values  {values[0]:g} … {values[-1]:g}")
-    else:
-        for label, name in enumerate(dataset.class_names):
-            print(f"  {label:>3} {name}")
-    print(_draw(dataset, results_folder() / "datasets" / f"{dataset.name}.png"))
+    for line in _factor_lines(dataset):
+        print(line)
+    for label, name in enumerate(dataset.class_names):
+        count = "" if dataset.labels is None else f"{(dataset.labels == label).sum():>8,} images"
+        print(f"  {label:>3} {name:<20} {count}")
+    print(draw(dataset, results_folder() / "datasets"))
+
+
+def _factor_lines(dataset: ImageDataset) -> list[str]:
+    """Return a line for each factor: its name, how many values, and which."""
+    if dataset.factor_space is None or dataset.factors is None:
+        return []
+    space, lines = dataset.factor_space, []
+    width = max(12, *map(len, space.names))
+    for k, (name, size) in enumerate(zip(space.names, space.sizes, strict=True)):
+        values = space.values[k] if space.values else np.arange(size)
+        shown = [f"{v:g}" if isinstance(v, (int, float, np.number)) else str(v) for v in values]
+        said = ", ".join(shown) if size <= 6 else f"{shown[0]} … {shown[-1]}"
+        if size == 2 and not dataset.is_grid:
+            said += f"   {dataset.factors[:, k].mean():.1%} of the images have it"
+        lines.append(f"  {name:<{width}} {size:>3} values  {said}")
+    return lines
 
 
 def _kind(dataset: ImageDataset) -> str:
-    return (
-        f"a twin ({dataset.digest})"
-        if dataset.is_twin
-        else f"published (sha256 {dataset.digest[:12]}…)"
-    )
+    if dataset.is_twin:
+        return f"a twin ({dataset.digest})"
+    if re.fullmatch("[0-9a-f]{64}", dataset.digest):
+        return f"published (sha256 {dataset.digest[:12]}…)"
+    return f"drawn by replearn ({dataset.digest})"
 
 
-def rows_of_images(dataset: ImageDataset) -> list[tuple[str, list[int]]]:
-    """Return titled rows of image indices: samples, then one sweep per factor or row per class."""
-    rng = np.random.default_rng(0)
-    rows = [("samples", rng.integers(0, len(dataset), _COLUMNS).tolist()) for _ in range(2)]
-    if dataset.factor_space is not None:
-        space = dataset.factor_space
-        middle = np.array(space.sizes) // 2
-        for k, (name, size) in enumerate(zip(space.names, space.sizes, strict=True)):
-            values = np.unique(np.linspace(0, size - 1, _COLUMNS).round().astype(int))
-            sweep = np.tile(middle, (len(values), 1))
-            sweep[:, k] = values
-            rows.append((name, space.index(sweep).tolist()))
-    elif dataset.labels is not None:
-        for label, name in enumerate(dataset.class_names):
-            rows.append((name, np.flatnonzero(dataset.labels == label)[:_COLUMNS].tolist()))
-    return rows
+def draw(
+    dataset: ImageDataset, folder: Path, samples: int = 2, rows: Sequence[str] | None = None
+) -> Path:
+    """Write the picture of a data set: rows of samples and of each factor's values, or classes.
 
+    Args:
+        dataset: whose images; only those in the picture are fetched.
+        folder: where NAME.png (and .pdf) go.
+        samples: rows of random samples.
+        rows: titles of the other rows to draw; None for all.
 
-def _draw(dataset: ImageDataset, path: Path) -> Path:
-    """Write a picture of the data set: a caption and one row of images per title."""
-    import matplotlib
+    Returns:
+        The path of the PNG.
+    """
+    from replearn.analysis.figures.images import image_grid
+    from replearn.analysis.figures.style import save_figure
 
-    matplotlib.use("Agg")
-    from matplotlib.figure import Figure
-
-    rows = rows_of_images(dataset)
-    width, height = _COLUMNS * 0.7 + 1.2, len(rows) * 0.75 + 0.5  # inches
-    figure = Figure(figsize=(width, height))
-    figure.subplots_adjust(1.1 / width, 0.1 / height, 0.99, 1 - 0.4 / height, hspace=0.05)
-    axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
-    for axis, (title, index) in zip(axes, rows, strict=True):
-        images = dataset.batch(index).permute(0, 2, 3, 1).numpy()
-        images = np.pad(images, ((0, 0), (0, 0), (0, 1), (0, 0)), constant_values=1)  # a gap
-        side, step = images.shape[1:3]
-        strip = np.ones((side, _COLUMNS * step, 3))
-        strip[:, : len(images) * step] = np.concatenate(list(images), axis=1)
-        axis.imshow(strip, interpolation="nearest")
-        axis.set_ylabel(title, rotation=0, ha="right", va="center", fontsize=8)
-        axis.set(xticks=[], yticks=[])
-        axis.spines[:].set_visible(False)
-    figure.suptitle(dataset.note or dataset.name, fontsize=9)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
-    return path
+    chosen = [
+        (title, index)
+        for title, index in rows_of_images(dataset, samples)
+        if rows is None or title == "samples" or title in rows
+    ]
+    titles, positions = zip(*chosen, strict=True)
+    figure = image_grid([dataset.batch(index).numpy() for index in positions], titles)
+    return save_figure(figure, folder, dataset.name, dataset.note or dataset.name)[1]
 
 
 if __name__ == "__main__":

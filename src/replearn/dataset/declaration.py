@@ -24,6 +24,7 @@ class Declaration:
         any_file: True if one of `files` is enough, False if all are needed.
         drawn: "<generator> <version>" if replearn can draw the images, or "".
         kept: name of the file in data/ that keeps the drawn images, or "" if drawing is instant.
+        terms: the licence or terms that its authors state, or "" if none are known.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Declaration:
     any_file: bool = False
     drawn: str = ""
     kept: str = ""
+    terms: str = ""
 
     @property
     def origin(self) -> str:
@@ -58,15 +60,35 @@ class Declaration:
                 return "drawn when loaded"
             kept = root() / "data" / self.kept
             return f"twin drawn ({kept.parent})" if kept.exists() else "twin can be drawn"
-        return "missing" if self.files else "here (scikit-learn)"
+        if not self.files:
+            return "here (scikit-learn)"
+        return f"{found.count(False)} of {len(found)} files missing" if any(found) else "missing"
+
+    def size_on_disk(self) -> int:
+        """Return the bytes of its published files and of what was made of them in data/."""
+        data = root() / "data"
+        made = {*data.glob(f"{self.name}-*.npy"), *([data / self.kept] if self.kept else [])}
+        paths = [path for file in self.files for path in file.candidates()[:1]]
+        return sum(path.stat().st_size for path in {*paths, *made} if path.exists())
 
     @property
     def targets(self) -> str:
         """The factors with their sizes, or the number of classes, in one phrase."""
         if self.factor_space is not None:
+            if len(self.factor_space.names) > 20:  # CelebA's
+                return f"{len(self.factor_space.names)} attributes"
             pairs = zip(self.factor_space.names, self.factor_space.sizes, strict=True)
             return ", ".join(f"{name} {size}" for name, size in pairs)
         return f"{len(self.class_names)} classes"
+
+
+def readable(size: int) -> str:
+    """Return a number of bytes for people: 11.3 MB is 11,300,000 bytes."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= 0.9995 * factor:
+            value = size / factor
+            return f"{value:.0f} {unit}" if value >= 99.95 else f"{value:.1f} {unit}"
+    return f"{size} bytes"
 
 
 def markdown_table(declarations: Iterable[Declaration]) -> str:
