@@ -69,6 +69,9 @@ def make_task(
 
     size = training["batch_size"]
     held_out = some_of(held_out, training["n_validation"], section["split_seed"])
+    # In the order of their factors, images of one batch would be alike: no sample of q(z), which
+    # total correlations, covariances and discrepancies are estimated from.
+    held_out = np.random.default_rng(derive_seed(0, "held-out order")).permutation(held_out)
     return Task(
         Batches(fetch, kept, size), Batches(fetch, held_out, min(size, max(len(held_out), 1)))
     )
