@@ -6,11 +6,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from inspect import getdoc
 
+import torch
+
 from configs.models import MODEL_PRESETS
 from configs.training import TRAINING_PRESETS
 from replearn.analysis.similarity import MEASURES
 from replearn.dataset import dataset_table
-from replearn.models import DECODERS, ENCODERS, MODELS
+from replearn.models import MODELS, VAE, layer_table
 from replearn.paths import root
 from replearn.runs.config import canonical, defaults
 from replearn.training.losses import LOSSES
@@ -48,19 +50,19 @@ def with_tables(text: str) -> str:
 
 
 def model_table() -> str:
-    """Return the architectures with their numbers of parameters for 64 × 64 grey images."""
-
-    def size(part) -> str:
-        return f"{sum(p.numel() for p in part.parameters()):,}"
-
+    """Return the architectures with parameters and millions of MACs for 64 × 64 grey images."""
     rows = []
     for name, preset in MODEL_PRESETS.items():
-        encoder = (
-            size(ENCODERS[preset["encoder"]](IMAGE, 2 * LATENTS)) if "encoder" in preset else ""
-        )
-        decoder = size(DECODERS[preset["decoder"]](LATENTS, IMAGE)) if "decoder" in preset else ""
-        rows.append((f"`model.{name}`", canonical(preset), encoder, decoder))
-    return markdown(("preset", "sets", "encoder", "decoder"), rows)
+        with torch.device("meta"):  # only counted: nothing is drawn or computed
+            table = layer_table(VAE(IMAGE, **preset, latent_size=LATENTS))
+        split = [row.name for row in table].index("z")
+        parts = {"encoder": table[:split], "decoder": table[split:]}
+        halves = [half if part in preset else [] for part, half in parts.items()]
+        sizes = [f"{sum(row.n_parameters for row in half):,}" if half else "" for half in halves]
+        macs = [f"{sum(row.n_macs for row in half) / 1e6:.1f}" if half else "" for half in halves]
+        rows.append((f"`model.{name}`", ", ".join(preset), *sizes, *macs))
+    head = ("preset", "sets", "encoder", "decoder", "encoder, MMAC", "decoder, MMAC")
+    return markdown(head, rows)
 
 
 def network_table() -> str:

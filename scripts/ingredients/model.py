@@ -13,7 +13,8 @@ def model_ingredient(name: str) -> Ingredient:
     model.add_config({**unset(MODELS), "name": name})
     taken = defaults(MODELS[name])  # a predictor has no decoder
     for preset, values in MODEL_PRESETS.items():
-        model.add_named_config(preset, {key: v for key, v in values.items() if key in taken})
+        if kept := {key: v for key, v in values.items() if key in taken}:
+            model.add_named_config(preset, kept)
 
     @model.config_hook
     def fill_in(config, command_name, logger):
@@ -22,10 +23,10 @@ def model_ingredient(name: str) -> Ingredient:
 
     @model.command(unobserved=True)
     def layers(_config, _run):
-        """Print the layers that analyses can name, with shapes and numbers of parameters."""
+        """Print the layers that analyses can name: shapes, parameters, multiply-accumulates."""
         import torch
 
-        from replearn.models.table import layer_table
+        from replearn.models.table import layer_lines, layer_table
         from replearn.runs.rebuild import make_dataset, make_model
 
         data = make_dataset(_run.config["dataset"])
@@ -35,7 +36,6 @@ def model_ingredient(name: str) -> Ingredient:
 
             sizes["n_outputs"] = make_targets(data, _run.config, torch.device("cpu")).n_outputs
         net = make_model(_config, data.image_shape, **sizes)
-        for row in layer_table(net, data.image_shape):
-            print("{:16} {:20} {:>10}".format(*map(str, row)))
+        print(*layer_lines(layer_table(net)), sep="\n")
 
     return model

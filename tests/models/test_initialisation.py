@@ -29,7 +29,8 @@ def test_weights_are_uniform_within_the_published_bound(name, init):
     make, fan_in, fan_out = LAYERS[name]
     layer = make()
     initialise(layer, generator(), init)
-    bound = sqrt(6 / fan_in) if init == "kaiming" else sqrt(6 / (fan_in + fan_out))
+    squares = {"kaiming": 6 / fan_in, "glorot": 6 / (fan_in + fan_out), "pytorch": 1 / fan_in}
+    bound = sqrt(squares[init])
     largest, deviation = layer.weight.abs().max().item(), layer.weight.std().item()
     assert 0.99 * bound < largest <= bound
     assert deviation == pytest.approx(bound / sqrt(3), rel=0.05)
@@ -39,8 +40,19 @@ def test_biases_are_those_of_a_new_layer_or_zero():
     layer = nn.Linear(400, 3000)
     initialise(layer, generator(), "kaiming")
     assert layer.bias.abs().max().item() == pytest.approx(1 / 20, rel=1e-2)
+    initialise(layer, generator(), "pytorch")
+    assert layer.bias.abs().max().item() == pytest.approx(1 / 20, rel=1e-2)
     initialise(layer, generator(), "glorot")
     assert layer.bias.abs().max() == 0
+
+
+def test_pytorch_is_the_distribution_of_a_new_layer():
+    torch.manual_seed(0)
+    new, drawn = nn.ConvTranspose2d(40, 30, 4), nn.ConvTranspose2d(40, 30, 4)
+    initialise(drawn, generator(), "pytorch")
+    for one, two in zip(new.parameters(), drawn.parameters(), strict=True):
+        assert one.abs().max().item() == pytest.approx(two.abs().max().item(), rel=0.1)
+    assert new.weight.std().item() == pytest.approx(drawn.weight.std().item(), rel=0.02)
 
 
 def test_weights_follow_the_generator_and_nothing_else():

@@ -10,8 +10,8 @@ from replearn.registry import build
 
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_logits_are_the_encoder_head(encoder):
-    model = Predictor((3, 28, 28), encoder, n_outputs=7)
-    images = torch.rand(4, 3, 28, 28)
+    model = Predictor((3, 32, 32), encoder, n_outputs=7).eval()
+    images = torch.rand(4, 3, 32, 32)
     output = model(images, torch.Generator())
     assert output.logits.shape == (4, 7)
     assert torch.equal(output.logits, model.encoder(images))

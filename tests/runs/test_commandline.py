@@ -141,14 +141,16 @@ def test_other_observers_are_refused(option, database, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("experiment", "last"),
-    [(supervised, "logits (10,) 2570"), (unsupervised, "logits (1, 32, 32) 513")],
+    [(supervised, "logits (10,) 2,570 2,560"), (unsupervised, "logits (1, 32, 32) 513 131,072")],
 )
 def test_layers_of_a_model_are_printed(experiment, last, capsys):
     assert run_commandline(experiment.ex, ["X", "model.layers", "with", *SMALL]) == 0
     rows = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     # 32 kernels of 4 x 4 and their biases; 256 x 10 + 10 weights, or one kernel of 32 x 4 x 4.
-    assert rows[0] == "encoder.0 (32, 16, 16) 544"
-    assert rows[-1] == last
+    assert rows[0] == "layer shape parameters MACs"
+    assert rows[1] == "encoder.0 (32, 16, 16) 544 131,072"
+    assert rows[-2] == last
+    assert rows[-1].startswith("total ")
 
 
 def test_the_debugger_opens_where_an_unforeseen_exception_was_raised(

@@ -43,13 +43,26 @@ def glorot(weight: Tensor, bias: Tensor | None, generator: Generator) -> None:
         nn.init.zeros_(bias)
 
 
+def pytorch(weight: Tensor, bias: Tensor | None, generator: Generator) -> None:
+    """Draw weights and biases from U(-b, b) with b = 1 / sqrt(fan_in), as a new PyTorch layer.
+
+    Source:
+        LeCun et al. (1998), Efficient BackProp, section 4.6, up to the factor sqrt 3; the default
+        of torch.nn.Linear and its convolutions, hence of Chadebec et al. (2020).
+    """
+    bound = 1 / sqrt(fans(weight)[0])
+    uniform(weight, bound, generator)
+    if bias is not None:
+        uniform(bias, bound, generator)
+
+
 def fans(weight: Tensor) -> tuple[int, int]:
     """Return (fan_in, fan_out): the weight's axes 1 and 0, times the kernel's area."""
     area = weight[0, 0].numel()
     return weight.shape[1] * area, weight.shape[0] * area
 
 
-INITIALISATIONS = {"kaiming": kaiming, "glorot": glorot}
+INITIALISATIONS = {"kaiming": kaiming, "glorot": glorot, "pytorch": pytorch}
 
 
 def initialise(model: nn.Module, generator: Generator, init: str = "kaiming") -> None:
