@@ -93,3 +93,25 @@ def test_damaged_file_is_one_sentence(tmp_path, kind):
     damage(path, kind)
     with pytest.raises(InputError, match=r"a.npz cannot be read as Data \(.+\)$"):
         list(NpzArray(path, "images", "Data").blocks())
+
+
+def test_stored_array_is_mapped_where_it_lies_and_a_compressed_one_is_not(tmp_path):
+    np.savez(tmp_path / "a.npz", other=RNG.integers(0, 9, 77), images=IMAGES)
+    mapped = NpzArray(tmp_path / "a.npz", "images", "data").in_place()
+    assert isinstance(mapped, np.memmap) and mapped.dtype == np.uint8
+    np.testing.assert_array_equal(mapped, IMAGES)
+    before = (tmp_path / "a.npz").read_bytes()
+    mapped[0] = 0  # a private map
+    mapped.flush()
+    assert (tmp_path / "a.npz").read_bytes() == before
+    np.savez_compressed(tmp_path / "b.npz", images=IMAGES)
+    assert NpzArray(tmp_path / "b.npz", "images", "data").in_place() is None
+
+
+def test_array_that_lies_elsewhere_than_the_archive_says_is_one_sentence(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, images=IMAGES)
+    array = NpzArray(path, "images", "Data")
+    path.write_bytes(path.read_bytes().replace(b"PK\x03\x04", b"PK\x03\x05"))
+    with pytest.raises(InputError, match=r"a.npz cannot be read as Data \(.+\)$"):
+        array.in_place()

@@ -6,7 +6,7 @@ import pytest
 from replearn.dataset import raycast
 from replearn.dataset.raycast import met
 
-STEPS = np.arange(0, 8, 0.002)
+STEPS = np.arange(0, 8, 0.004)
 
 
 def in_capsule(p):
@@ -32,7 +32,7 @@ SOLIDS = {
 }
 
 
-def rays(n=300):
+def rays(n=150):
     rng = np.random.default_rng(0)
     origins = rng.normal(size=(n, 3))
     origins *= 3 / np.linalg.norm(origins, axis=1, keepdims=True)
@@ -48,12 +48,12 @@ def test_rays_enter_where_marching_first_meets_the_solid(name):
     points = origins[:, None] + STEPS[:, None] * directions[:, None]
     marched = inside(points)
     enters, leaves, _ = hits
-    long = leaves - np.maximum(enters, 0) > 0.004  # shorter ones fall between two steps
+    long = leaves - np.maximum(enters, 0) > 0.008  # shorter ones fall between two steps
     assert (marched.any(axis=1) | ~long | ~met(hits))[np.maximum(enters, 0) < 7.9].all()
     found = marched.any(axis=1)
-    assert met(hits)[found].all() and 50 < found.sum() < 300
+    assert met(hits)[found].all() and 30 < found.sum() < 150
     first = STEPS[marched.argmax(axis=1)]
-    np.testing.assert_allclose(np.maximum(enters, 0)[found], first[found], atol=0.0021)
+    np.testing.assert_allclose(np.maximum(enters, 0)[found], first[found], atol=0.0041)
 
 
 @pytest.mark.parametrize("name", SOLIDS)

@@ -11,19 +11,49 @@ DECLARATIONS. Every loader in DATASETS also takes the options of `subset`.
 from collections.abc import Callable
 from typing import Any
 
+from replearn.dataset.cars3d import CARS3D
+from replearn.dataset.celeba import CELEBA
+from replearn.dataset.cifar import CIFAR10, CIFAR100
 from replearn.dataset.declaration import Declaration, markdown_table
 from replearn.dataset.digits import DIGITS
 from replearn.dataset.dsprites import DSPRITES
+from replearn.dataset.dsprites_variants import COLOR_DSPRITES, NOISY_DSPRITES, SCREAM_DSPRITES
 from replearn.dataset.images import FactorSpace, ImageArray, ImageDataset
 from replearn.dataset.mnist import FASHION_MNIST, MNIST
+from replearn.dataset.mpi3d import MPI3D_REAL, MPI3D_REALISTIC, MPI3D_TOY
+from replearn.dataset.mpi3d_like import MPI3D_LIKE
+from replearn.dataset.shapes3d import SHAPES3D
+from replearn.dataset.smallnorb import SMALLNORB
 from replearn.dataset.split import split_indices
 from replearn.dataset.spriteworld import CIRCLES, SIMPLE
 from replearn.dataset.subset import with_subsets
+from replearn.dataset.twoshapes import TWOSHAPES
 from replearn.registry import build
 
 DECLARATIONS: dict[str, Declaration] = {
     declaration.name: declaration
-    for declaration in (DSPRITES, CIRCLES, SIMPLE, MNIST, FASHION_MNIST, DIGITS)
+    for declaration in (
+        DSPRITES,
+        COLOR_DSPRITES,
+        NOISY_DSPRITES,
+        SCREAM_DSPRITES,
+        SHAPES3D,
+        MPI3D_TOY,
+        MPI3D_REALISTIC,
+        MPI3D_REAL,
+        MPI3D_LIKE,
+        CARS3D,
+        SMALLNORB,
+        CIRCLES,
+        SIMPLE,
+        TWOSHAPES,
+        MNIST,
+        FASHION_MNIST,
+        DIGITS,
+        CIFAR10,
+        CIFAR100,
+        CELEBA,
+    )
 }
 DATASETS: dict[str, Callable[..., ImageDataset]] = {
     name: with_subsets(declaration.load, bool(declaration.class_names))

@@ -83,6 +83,32 @@ class NpzArray:
             file.read(self._start)
             return np.frombuffer(file.read(), self.dtype).reshape(self.shape)
 
+    def in_place(self) -> NDArray | None:
+        """Return the array as a private memory map of the file, or None if it is compressed.
+
+        Pages are read when they are used, so a first batch of a file of any size comes at once; the
+        checksum of the archive is not looked at.
+
+        Raises:
+            InputError: if the archive is damaged where the array starts.
+        """
+        with self._opened():
+            with zipfile.ZipFile(self.path) as members:
+                member = members.getinfo(f"{self.name}.npy")
+            if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
+                return None
+            with open(self.path, "rb") as file:
+                file.seek(member.header_offset)
+                # The local header: its own copy of the name and extra fields may differ in length
+                # from those of the archive's directory.
+                fixed = file.read(30)
+            if fixed[:4] != b"PK\x03\x04" or len(fixed) < 30:
+                raise ValueError("an array does not start where the archive says")
+            lengths = int.from_bytes(fixed[26:28], "little") + int.from_bytes(fixed[28:], "little")
+            start = member.header_offset + 30 + lengths + self._start
+            # "c": torch wants writable memory; nothing written to it ever reaches the file.
+            return np.memmap(self.path, self.dtype, "c", start, self.shape)
+
     @contextmanager
     def _opened(self) -> Iterator[tuple[IO[bytes], int]]:
         """Open the member for reading; its size is that of the .npy file."""

@@ -19,16 +19,15 @@ def half_spaces(normals: Array, offsets: Array) -> Solid:
     """
 
     def intersect(origins: Array, directions: Array) -> Hits:
+        towards = normals @ directions.T  # (K, R): one row for each face
+        ahead = offsets[:, None] - normals @ np.atleast_2d(origins).T
         with np.errstate(divide="ignore", invalid="ignore"):
-            towards = directions @ normals.T
-            crossing = (offsets - origins @ normals.T) / towards
+            crossing = ahead / towards
         # A ray along a face crosses it nowhere: it is inside or outside all the way.
-        outside = np.broadcast_to(origins @ normals.T > offsets, towards.shape)
-        parallel = towards == 0
-        enters = np.where(towards < 0, crossing, np.where(parallel & outside, np.inf, -np.inf))
+        along = np.where(ahead < 0, np.inf, -np.inf)
+        enters = np.where(towards < 0, crossing, np.where(towards == 0, along, -np.inf))
         leaves = np.where(towards > 0, crossing, np.inf)
-        face = enters.argmax(axis=1)
-        return enters.max(axis=1), leaves.min(axis=1), normals[face]
+        return enters.max(axis=0), leaves.min(axis=0), normals[enters.argmax(axis=0)]
 
     return intersect
 
@@ -127,9 +126,9 @@ def _round(centre: Array, radius: float, axes: Array) -> Solid:
 
     def intersect(origins: Array, directions: Array) -> Hits:
         way, start = axes * directions, axes * (origins - centre)
-        a = (way * way).sum(axis=1)
-        b = (way * start).sum(axis=1)
-        c = (start * start).sum(axis=-1) - radius**2
+        a = np.einsum("...k,...k", way, way)
+        b = np.einsum("...k,...k", way, start)
+        c = np.einsum("...k,...k", start, start) - radius**2
         with np.errstate(divide="ignore", invalid="ignore"):
             root = np.sqrt(b * b - a * c)
             enters, leaves = (-b - root) / a, (-b + root) / a
