@@ -1,4 +1,4 @@
-"""How much better than the mean image a model is, computed by hand."""
+"""What the scores of a trained auto-encoder are, computed by hand."""
 
 from math import log, pi
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from replearn.study.learned import vae_scores
+from replearn.study.learned import latent_scores, vae_scores
 from replearn.study.task import Task
 from replearn.training.batches import Batches
 from replearn.training.elbo import VAELoss
@@ -47,3 +47,37 @@ def test_the_bernoulli_ratio_is_that_of_the_terms(task):
     assert scores["mean_image_reconstruction"] == pytest.approx(2 * log(2), rel=1e-5)
     assert scores["reconstruction_ratio"] == pytest.approx(1 / (2 * log(2)), rel=1e-5)
     assert scores["active_latents"] == 2
+
+
+def test_the_latents_of_a_run_are_scored(task):
+    # The latents are the pixels: means (.25, .75) and (.75, .25), so variances 1/16 and covariance
+    # -1/16; the variances within are 1, so the correlation is -1/17.
+    scores = vae_scores(Code(), VAELoss(), task, held_out=1.0)
+    assert scores["latent_covariance"] == pytest.approx(2 / 16**2, rel=1e-6)
+    assert scores["latent_total_correlation"] == pytest.approx(-log(1 - 1 / 17**2) / 2, rel=1e-6)
+
+
+def imq_against_prior(shift, n=400_000):
+    """MMD^2 between N((shift, 0), I) and N(0, I), by drawing pairs: kernels of C = 2 D = 4."""
+    rng = np.random.default_rng(1)
+
+    def kernel(mean):
+        squared = (rng.normal(size=(n, 2)) * np.sqrt(2) + [mean, 0.0]) ** 2
+        return sum(np.mean(4 * c / (4 * c + squared.sum(1))) for c in (0.1, 0.2, 0.5, 1, 2, 5, 10))
+
+    return 2 * kernel(0.0) - 2 * kernel(shift)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5, 1.0, 3.0])
+def test_the_discrepancy_is_the_true_one(shift):
+    # Half of the variance within the images, half between their means.
+    mean = torch.randn(5000, 2, generator=torch.Generator().manual_seed(5)) / 2**0.5
+    mean[:, 0] += shift
+    logvar = torch.full_like(mean, log(0.5))
+    found = latent_scores(mean, logvar)["latent_mmd"]
+    assert found == pytest.approx(imq_against_prior(shift), abs=0.01 + 0.1 * shift)
+
+
+def test_scores_of_latents_do_not_depend_on_chance():
+    mean, logvar = torch.randn(2, 50, 3, generator=torch.Generator().manual_seed(0))
+    assert latent_scores(mean, logvar) == latent_scores(mean, logvar)

@@ -7,13 +7,19 @@ from torch import Tensor, nn
 
 from replearn.models.output import VAEOutput
 from replearn.study.task import Task
+from replearn.training.seeds import derive_seed, make_generator
+from replearn.training.wasserstein import mmd
 
 MEAN_IMAGE_BATCHES = 32
+# More latents make the discrepancy no more exact than is of use, and take the square of the time.
+N_COMPARED = 1000
 
 
 @torch.no_grad()
 def vae_scores(model: nn.Module, loss: nn.Module, task: Task, held_out: float) -> dict[str, float]:
-    """Return how many latents are active on held-out images, and how bad the mean image is.
+    """Return what the latents of held-out images are like, and how bad the mean image is.
+
+    All are measured in the same way whatever the objective, so that objectives compare.
 
     Args:
         held_out: the model's reconstruction term on the held-out images.
@@ -21,22 +27,43 @@ def vae_scores(model: nn.Module, loss: nn.Module, task: Task, held_out: float) -
     Returns:
         `active_latents`; `mean_image_reconstruction`, the term of a model that always answers with
         the mean training image, as a collapsed one does; `reconstruction_ratio` of the two, of a
-        Gaussian likelihood without its constant: then it is the ratio of the squared errors.
+        Gaussian likelihood without its constant: then it is the ratio of the squared errors; and
+        what `latent_scores` returns.
     """
     from replearn.analysis.disentanglement import active_latents
 
     model.eval()
-    means = []
-    for x, _ in task.held_out.in_order():
-        mean, _ = model.encode(x)  # type: ignore[operator]
-        means.append(mean.double().cpu())
-    active = active_latents(torch.cat(means).numpy())
+    posteriors = [model.encode(x) for x, _ in task.held_out.in_order()]  # type: ignore[operator]
+    mean, logvar = (torch.cat(parts).double().cpu() for parts in zip(*posteriors, strict=True))
     mean_image = _mean_image_reconstruction(loss, task)
     constant = _constant(loss, pixels=next(task.held_out.in_order())[0][0].numel())
     return {
-        "active_latents": int(active.sum()),
+        "active_latents": int(active_latents(mean.numpy()).sum()),
         "mean_image_reconstruction": mean_image,
         "reconstruction_ratio": (held_out - constant) / (mean_image - constant),
+        **latent_scores(mean, logvar),
+    }
+
+
+def latent_scores(mean: Tensor, logvar: Tensor) -> dict[str, float]:
+    """Return what objectives hold down of the latents of images, posteriors (N, D).
+
+    Returns:
+        `latent_total_correlation` (nats) of the Gaussian with the covariance of z;
+        `latent_covariance`, the sum of the squared covariances of different latents' means;
+        `latent_mmd`, the unbiased squared maximum mean discrepancy between z and the prior
+        N(0, I), of up to 1,000 images, which by chance may be slightly negative.
+    """
+    from replearn.analysis import aggregate_posterior as moments
+
+    generator = make_generator(derive_seed(0, "latent_mmd"))
+    compared, width = mean[:N_COMPARED].float(), torch.exp(logvar[:N_COMPARED].float() / 2)
+    noise, prior = torch.randn((2, *compared.shape), generator=generator)
+    covariance = moments.aggregate_covariance(mean, logvar)
+    return {
+        "latent_total_correlation": moments.gaussian_total_correlation(covariance),
+        "latent_covariance": moments.squared_covariances(covariance),
+        "latent_mmd": float(mmd(compared + width * noise, prior, scale=2 * mean.shape[1])),
     }
 
 
