@@ -1,7 +1,6 @@
 """The data sets: `python -m dataset list`, `show NAME`, `get NAME`; makes no run."""
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -108,7 +107,7 @@ def _show(declaration: Declaration, options: dict[str, Any]) -> None:
     print(f"{dataset.name}: {len(dataset):,} images {dataset.image_shape}, {_kind(dataset)}")
     if dataset.note:
         print(dataset.note)
-    for line in _factor_lines(dataset):
+    for line in factor_lines(dataset):
         print(line)
     for label, name in enumerate(dataset.class_names):
         count = "" if dataset.labels is None else f"{(dataset.labels == label).sum():>8,} images"
@@ -116,7 +115,7 @@ def _show(declaration: Declaration, options: dict[str, Any]) -> None:
     print(draw(dataset, results_folder() / "datasets"))
 
 
-def _factor_lines(dataset: ImageDataset) -> list[str]:
+def factor_lines(dataset: ImageDataset) -> list[str]:
     """Return a line for each factor: its name, how many values, and which."""
     if dataset.factor_space is None or dataset.factors is None:
         return []
@@ -133,11 +132,10 @@ def _factor_lines(dataset: ImageDataset) -> list[str]:
 
 
 def _kind(dataset: ImageDataset) -> str:
-    if dataset.is_twin:
-        return f"a twin ({dataset.digest})"
-    if re.fullmatch("[0-9a-f]{64}", dataset.digest):
+    if not dataset.is_twin:
         return f"published (sha256 {dataset.digest[:12]}…)"
-    return f"drawn by replearn ({dataset.digest})"
+    stands_in = "a twin, " if DECLARATIONS[dataset.name].files else ""
+    return f"{stands_in}drawn by replearn ({dataset.digest})"
 
 
 def draw(

@@ -1,14 +1,21 @@
 """`python -m dataset`: lists, shows and gets data sets, and says what is wrong in a sentence."""
 
+import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import dataset as command
 from replearn.dataset import DECLARATIONS, load
+from replearn.dataset.files import DataFile
+from replearn.dataset.images import FactorSpace, ImageDataset
+from replearn.paths import root
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,25 +52,65 @@ def test_show_prints_the_factors_and_draws_the_images(home, capsys):
     assert sum(count for count, colour in red if colour == (254, 0, 0) or colour == (255, 0, 0)) > 0
 
 
-def test_sweep_moves_one_factor_alone():
-    simple = load("simple")
-    rows = dict(command.rows_of_images(simple)[2:])
-    assert list(rows) == ["x", "y", "shape"]
-    for k, index in enumerate(rows.values()):
-        moved = (simple.factors[index] != simple.factors[index[0]]).any(axis=0)
-        assert moved.tolist() == [i == k for i in range(3)]
-    assert simple.factors[rows["x"]][:, 0].tolist()[:: len(rows["x"]) - 1] == [0, 63]
+def test_show_takes_the_options_of_the_loader(home, capsys):
+    assert command.main(["show", "digits", "size=32", "classes=[8,3]", "per_class=4"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith("digits: 8 images (1, 32, 32), published (sha256 ")
+    assert out[1].split() == ["0", "8", "4", "images"] and out[2].split() == [
+        "1",
+        "3",
+        "4",
+        "images",
+    ]
 
 
-def test_labelled_images_are_shown_by_class():
-    digits = load("digits")
-    for name, index in command.rows_of_images(digits)[2:]:
-        assert set(digits.labels[index]) == {int(name)}
+def test_show_fetches_only_what_the_picture_shows(home, monkeypatch):
+    fetched = []
+    circles = load("circles")
+    batch = type(circles).batch
+    monkeypatch.setattr(type(circles), "batch", lambda d, i: fetched.append(len(i)) or batch(d, i))
+    command.draw(circles, home)
+    assert fetched == [12, 12, 12, 12]
+
+
+def test_attributes_are_shown_without_and_with(home, capsys):
+    rng = np.random.default_rng(0)
+    faces = ImageDataset(
+        "celeba",
+        torch.from_numpy(rng.integers(-30, 300, (40, 3, 8, 8)).astype(np.int16)),
+        factors=np.stack([np.arange(40) % 4 == 0, np.arange(40) > 19], axis=1).astype(np.int64),
+        factor_space=FactorSpace(("Smiling", "Young"), (2, 2), (np.arange(2),) * 2),
+    )
+    assert command.factor_lines(faces)[0].split() == (
+        "Smiling 2 values 0, 1 25.0% of the images have it".split()
+    )
+    with Image.open(command.draw(faces, home)) as image:  # int16 beyond 0..255 is clipped
+        assert image.size[0] > image.size[1] > 300
 
 
 def test_get_without_files_says_so(home, capsys):
     assert command.main(["get", "digits"]) == 0
     assert "digits: 1,797 images, published" in capsys.readouterr().out
+
+
+def test_get_says_what_was_verified(home, monkeypatch, capsys):
+    published = root() / "published"
+    published.mkdir()
+    (published / "file").write_bytes(b"content")
+    files = DataFile("file", sha256=hashlib.sha256(b"content").hexdigest()), DataFile("other")
+    (published / "other").touch()
+    digits = replace(DECLARATIONS["digits"], files=files)
+    monkeypatch.setitem(DECLARATIONS, "digits", digits)
+    monkeypatch.setenv("REPLEARN_DATA", str(published))
+    assert command.main(["get", "digits"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].endswith(f"; here ({published}), 7 bytes")
+    assert out[1].endswith("file: its sha256 is that of the published file (ed7002b439e9…)")
+    assert out[2].endswith("other: no checksum is published: it is taken by its name")
+    (published / "other").unlink()
+    assert digits.whereabouts() == "1 of 2 files missing"
+    assert command.main(["get", "digits"]) == 1
+    assert "other has no public address; bring it into" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -75,6 +122,9 @@ def test_get_without_files_says_so(home, capsys):
         ([], "the following arguments are required: list|show|get"),
         (["get", "mnist", "--twn"], "unrecognized arguments: --twn"),
         (["get", "mnist", "--twin"], "mnist has no twin"),
+        (["show", "digits", "n"], "expected options of the form KEY=VALUE, such as n=100, got 'n'"),
+        (["show", "digits", "sise=8"], "data set 'digits' takes no parameter 'sise'; did you mean"),
+        (["show", "digits", "n=9999"], "n=9999 is more than the 1797 images of digits"),
         (["show", "mnist"], "mnist needs train-images-idx3-ubyte.gz, which is in none of"),
     ],
 )

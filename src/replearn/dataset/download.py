@@ -28,8 +28,13 @@ def download(name: str, urls: Sequence[str], digest: str, folders: Sequence[Path
         folders: where it may go, best first.
 
     Raises:
-        InputError: if no folder can be written, or no address delivers a file with this digest.
+        InputError: if there is no address, or no folder can be written, or no address delivers a
+            file with this digest.
     """
+    if not urls:
+        raise InputError(
+            f"{name} has no public address; bring it into {' or '.join(map(str, folders))} yourself"
+        )
     folder = _writable(folders)
     pooch.get_logger().setLevel("WARNING")
     failures = []

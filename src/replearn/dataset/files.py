@@ -34,6 +34,7 @@ class DataFile:
         folders: folders below a data folder, or anywhere, where the file also lies; downloads
             go to the first.
         md5: digest of the file as published, where no sha256 is known.
+        size: bytes of the file as published, or 0 if not known.
 
     A file that was published without any digest is accepted by its name.
     """
@@ -45,6 +46,23 @@ class DataFile:
     git_sha1: str = ""
     folders: tuple[str, ...] = ()
     md5: str = ""
+    size: int = 0
+
+    @property
+    def checksum(self) -> str:
+        """The kind of the published digest, for people: "sha256", ..., or "none published"."""
+        kinds = {"sha256": self.sha256, "md5": self.md5, "git blob": self.git_sha1}
+        return next((kind for kind, digest in kinds.items() if digest), "none published")
+
+    @property
+    def verification(self) -> str:
+        """What it means that `find` found the file, in one phrase."""
+        for kind, digest in self.digests.items():
+            name = {"content_sha256": "sha256 of its content", "git_sha1": "git blob"}.get(
+                kind, kind
+            )
+            return f"its {name} is that of the published file ({digest[:12]}…)"
+        return "no checksum is published: it is taken by its name"
 
     @property
     def digests(self) -> dict[str, str]:
@@ -117,10 +135,10 @@ def missing(name: str, files: tuple[DataFile, ...], instead: str) -> InputError:
     """Return the sentence for a data set none of whose `files`, any of which would do, is here."""
     places = dict.fromkeys(str(place) for file in files for place in file.places())
     names = " or ".join(file.name for file in files)
-    urls = " or ".join(file.urls[0] for file in files[:1] if file.urls)
+    known = [file.urls[0] for file in files[:1] if file.urls]
+    get = f"get it with `python -m dataset get {name}` (from {known[0]})" if known else "bring it"
     return InputError(
-        f"{name} needs {names}, which is in none of {', '.join(places)}; get it with "
-        f"`python -m dataset get {name}` (from {urls}), or {instead}"
+        f"{name} needs {names}, which is in none of {', '.join(places)}; {get}, or {instead}"
     )
 
 
