@@ -9,7 +9,8 @@ from torch import nn
 from replearn.dataset import DATASETS
 from replearn.dataset.images import ImageDataset
 from replearn.errors import InputError
-from replearn.models import MODELS
+from replearn.models import MODELS, Network
+from replearn.models.weights import load_weights
 from replearn.registry import build, lookup
 from replearn.runs.config import defaults
 from replearn.training.losses import LOSSES
@@ -62,7 +63,7 @@ def dataset_of(run: Any) -> ImageDataset:
     return make_dataset(run.config["dataset"])
 
 
-def network_of(run: Any) -> nn.Module:
+def network_of(run: Any) -> Network:
     """Return a run's model as it is built, without its weights: what layers it has."""
     shape, given = run.info["image_shape"], {}
     if run.info.get("n_outputs") is not None:
@@ -77,11 +78,5 @@ def model_of(run: Any, step: int | None = None) -> nn.Module:
         InputError: if the run has no such weights, or they do not fit the model.
     """
     weights, model = run.checkpoint(step), network_of(run)
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise InputError(
-            f"the weights of run {run.id} do not fit its model ({str(error).splitlines()[0]}): "
-            f"they were stored by another version; train the run again"
-        ) from None
+    load_weights(model, weights, f"run {run.id}")
     return model.eval()
