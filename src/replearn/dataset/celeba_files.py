@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from replearn.errors import InputError
 
 _BLOCK = 1000
+_SIGNS = {"1": 1, "-1": 0}
 
 
 def read_attributes(path: Path, attributes: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
@@ -33,12 +34,15 @@ def read_attributes(path: Path, attributes: Sequence[str]) -> tuple[list[str], N
         raise InputError(
             f"{path} is damaged: it lists {len(lines):,} of {count:,} images; get it again"
         )
-    names = [line.split(maxsplit=1)[0] for line in lines]
-    signs = [line.split()[1:] for line in lines]
-    for name, row in zip(names, signs, strict=True):
-        if len(row) != len(attributes) or not {"1", "-1"}.issuperset(row):
+    names, has = [], bytearray()
+    for line in lines:
+        name, *signs = line.split()
+        if len(signs) != len(attributes) or not _SIGNS.keys() >= set(signs):
             raise InputError(f"{path} is damaged at {name}; get it again")
-    return names, (np.array(signs) == "1").astype(np.int64)
+        names.append(name)
+        has += bytes(_SIGNS[sign] for sign in signs)
+    table = np.frombuffer(has, np.uint8).reshape(len(names), len(attributes))
+    return names, table.astype(np.int64)
 
 
 def read_partition(path: Path, names: Sequence[str]) -> NDArray[np.int64]:
