@@ -86,7 +86,7 @@ def test_a_file_is_read_and_its_pickle_never(home, name, write):
         lambda images: images.reshape(len(images), -1),
         lambda images: (images / 255).astype(np.float32),
         lambda images: (images / 255).reshape(len(images), -1),
-        lambda images: (images / 255 + 0.4 / 255).clip(0, 1),  # rounds to the nearest level
+        lambda images: (images / 255 - 0.4 / 255).clip(0, 1),  # rounds to the nearest level
     ],
     ids=["flat", "float", "flat float64", "between levels"],
 )
