@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -149,3 +150,17 @@ def test_foreign_file_is_one_sentence(home):
     np.save(path, np.array([{}]), allow_pickle=True)
     with pytest.raises(InputError, match=r"is damaged"):
         mapped(path, (6, 4))
+
+
+def test_large_file_is_not_read_ahead_of_its_use(home):
+    """The system's list of mappings says "rr" where it should not read on behind a page."""
+    path = home / "data" / "large.npy"
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "|u1", "fortran_order": False, "shape": (1 << 18, 4096)}
+        )
+        file.truncate(file.tell() + (1 << 30))  # a hole
+    array = mapped(path, (1 << 18, 4096))
+    entry = Path("/proc/self/smaps").read_text().split(str(path))[1]
+    assert "rr" in entry.split("VmFlags:")[1].splitlines()[0].split()
+    assert array[-1].sum() == 0

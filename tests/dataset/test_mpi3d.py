@@ -76,6 +76,9 @@ def test_first_batch_of_a_file_of_full_size_comes_without_reading_it(home):
     chosen = dataset.take([N - 1, 5]).images[:]
     np.testing.assert_array_equal(chosen[0].numpy(), expected[-1])
     assert os.stat(path).st_blocks * 512 < 1e6  # still holes
+    # The system knows that it should not read on behind an image ("rr" in its list of mappings).
+    mapping = Path("/proc/self/smaps").read_text().split(str(path))[1]
+    assert "rr" in mapping.split("VmFlags:")[1].splitlines()[0].split()
 
 
 def by_hand(position):

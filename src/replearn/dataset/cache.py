@@ -2,6 +2,7 @@
 
 import fcntl
 import logging
+import mmap
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -92,7 +93,19 @@ def mapped(path: Path, shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> N
             f"{path} holds {array.dtype} {array.shape} where {np.dtype(dtype)} {shape} was "
             "expected; delete it and it is made again"
         )
+    if array.nbytes >= _READ_AHEAD:
+        used_at_random(array)
     return array
+
+
+def used_at_random(array: NDArray) -> None:
+    """Tell the system that rows of a memory map are used in no order: it reads only those then.
+
+    Systems read on behind a page, some of them megabytes: for batches of a large file, a hundred
+    times too much.
+    """
+    if isinstance(array.base, mmap.mmap) and hasattr(mmap, "MADV_RANDOM"):
+        array.base.madvise(mmap.MADV_RANDOM)
 
 
 def _read_ahead(path: Path) -> None:

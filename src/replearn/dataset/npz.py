@@ -10,6 +10,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from replearn.dataset.cache import used_at_random
 from replearn.errors import InputError
 
 
@@ -107,7 +108,9 @@ class NpzArray:
             lengths = int.from_bytes(fixed[26:28], "little") + int.from_bytes(fixed[28:], "little")
             start = member.header_offset + 30 + lengths + self._start
             # "c": torch wants writable memory; nothing written to it ever reaches the file.
-            return np.memmap(self.path, self.dtype, "c", start, self.shape)
+            array = np.memmap(self.path, self.dtype, "c", start, self.shape)
+            used_at_random(array)
+            return array
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[IO[bytes], int]]:
