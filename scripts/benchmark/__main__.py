@@ -128,10 +128,10 @@ def machine() -> str:
     """Return the processor, its cores, and the versions that numbers depend on."""
     import torch
 
-    cpu = next(
-        (line.partition(":")[2].strip() for line in open("/proc/cpuinfo") if "model name" in line),
-        platform.processor(),
-    )
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text().splitlines() if about.exists() else []
+    named = (line.partition(":")[2].strip() for line in lines if "model name" in line)
+    cpu = next(named, platform.processor())
     return f"{cpu}, {os.cpu_count()} cores, torch {torch.__version__}"
 
 
