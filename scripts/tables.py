@@ -17,6 +17,7 @@ from replearn.paths import root
 from replearn.runs.config import canonical, defaults
 from replearn.training.losses import LOSSES
 from replearn.training.optimizers import OPTIMIZERS
+from replearn.training.schedules import SCHEDULES
 
 IMAGE = (1, 64, 64)
 LATENTS = 10
@@ -80,6 +81,11 @@ def optimizer_table() -> str:
     return registry_table(OPTIMIZERS, "training.optimizer.name")
 
 
+def schedule_table() -> str:
+    """Return the learning-rate schedules with their parameters."""
+    return registry_table(SCHEDULES, "training.scheduler.name")
+
+
 def training_table() -> str:
     """Return the training presets and what they set."""
     rows = [(f"`training.{n}`", f"`{canonical(p)}`") for n, p in TRAINING_PRESETS.items()]
@@ -128,6 +134,7 @@ TABLES = {
     "networks": network_table,
     "losses": loss_table,
     "optimizers": optimizer_table,
+    "schedules": schedule_table,
     "training": training_table,
     "measures": measure_table,
 }
