@@ -2,12 +2,16 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
 
+from replearn.analysis.figures.images import image_grid
+from replearn.analysis.figures.style import add_caption, save_figure
 from replearn.dataset import DATASETS, DECLARATIONS, ImageDataset, load
 from replearn.dataset.declaration import Declaration, readable
 from replearn.dataset.preview import rows_of_images
@@ -15,6 +19,10 @@ from replearn.errors import InputError
 from replearn.paths import results_folder
 from replearn.registry import lookup, parameters
 from replearn.runs.config import parse_value
+
+_NATIVE = 170  # dots per inch at which a picture of 64 x 64 images has their own pixels
+_LARGEST = 60_000  # bytes of a picture in the docs
+_PART_IS_HERE = {"cifar10": {"source": "subset"}}  # genuine images, to show them by
 
 
 class _Parser(argparse.ArgumentParser):
@@ -112,7 +120,7 @@ def _show(declaration: Declaration, options: dict[str, Any]) -> None:
     for label, name in enumerate(dataset.class_names):
         count = "" if dataset.labels is None else f"{(dataset.labels == label).sum():>8,} images"
         print(f"  {label:>3} {name:<20} {count}")
-    print(draw(dataset, results_folder() / "datasets"))
+    print(save_figure(picture(dataset), results_folder() / "datasets", dataset.name)[1])
 
 
 def factor_lines(dataset: ImageDataset) -> list[str]:
@@ -138,31 +146,39 @@ def _kind(dataset: ImageDataset) -> str:
     return f"{stands_in}drawn by replearn ({dataset.digest})"
 
 
-def draw(
-    dataset: ImageDataset, folder: Path, samples: int = 2, rows: Sequence[str] | None = None
-) -> Path:
-    """Write the picture of a data set: rows of samples and of each factor's values, or classes.
+def picture(dataset: ImageDataset, samples: int = 2, most: int | None = None) -> Figure:
+    """Return a figure of a data set: rows of samples and of each factor's values, or classes.
 
     Args:
-        dataset: whose images; only those in the picture are fetched.
-        folder: where NAME.png (and .pdf) go.
+        dataset: whose images; only those in the figure are fetched.
         samples: rows of random samples.
-        rows: titles of the other rows to draw; None for all.
-
-    Returns:
-        The path of the PNG.
+        most: rows at most; None for all.
     """
-    from replearn.analysis.figures.images import image_grid
-    from replearn.analysis.figures.style import save_figure
+    titles, rows = zip(*rows_of_images(dataset, samples)[:most], strict=True)
+    figure = image_grid([dataset.batch(index).numpy() for index in rows], titles)
+    return add_caption(figure, dataset.note or dataset.name)
 
-    chosen = [
-        (title, index)
-        for title, index in rows_of_images(dataset, samples)
-        if rows is None or title == "samples" or title in rows
-    ]
-    titles, positions = zip(*chosen, strict=True)
-    figure = image_grid([dataset.batch(index).numpy() for index in positions], titles)
-    return save_figure(figure, folder, dataset.name, dataset.note or dataset.name)[1]
+
+def draw_for_docs(declaration: Declaration, folder: Path) -> str:
+    """Write a small picture of a data set that is here, NAME.png, and say so."""
+    try:
+        dataset = load(declaration.name, **_PART_IS_HERE.get(declaration.name, {}))
+    except InputError:
+        return f"{declaration.name}: no picture, it is {declaration.whereabouts()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{declaration.name}.png"
+    for rows, colours in ((4, 0), (4, 256), (2, 64), (1, 32)):  # noise does not get small
+        content = BytesIO()
+        figure = picture(dataset, samples=1, most=rows)
+        figure.savefig(content, format="png", dpi=_NATIVE, metadata={"Software": None})
+        if colours:
+            whole = Image.open(content).convert("RGB")
+            content = BytesIO()
+            whole.quantize(colours).save(content, "png", optimize=True)
+        if content.tell() <= _LARGEST:
+            break
+    path.write_bytes(content.getvalue())
+    return f"{declaration.name}: {path} ({readable(path.stat().st_size)})"
 
 
 if __name__ == "__main__":

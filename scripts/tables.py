@@ -5,13 +5,14 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from inspect import getdoc
+from pathlib import Path
 
 import torch
 
 from configs.models import MODEL_PRESETS
 from configs.training import TRAINING_PRESETS
 from replearn.analysis.similarity import MEASURES
-from replearn.dataset import dataset_table
+from replearn.dataset import DECLARATIONS, pages
 from replearn.models import MODELS, VAE, layer_table
 from replearn.paths import root
 from replearn.runs.config import canonical, defaults
@@ -27,9 +28,17 @@ def main(argv: Sequence[str]) -> int:
     """Write the tables, or with --check say which are out of date; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tables", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, fail if one is old")
-    check = parser.parse_args(argv).check
+    parser.add_argument("--pictures", action="store_true", help="draw the data sets that are here")
+    args = parser.parse_args(argv)
+    check = args.check
+    if args.pictures:
+        from dataset import draw_for_docs
+
+        for declaration in DECLARATIONS.values():
+            print(draw_for_docs(declaration, pictures()))
     old = []
-    for path in [root() / "README.md", *sorted((root() / "docs").glob("*.md"))]:
+    readmes = [root() / "README.md", root() / "data" / "README.md"]
+    for path in [*readmes, *sorted((root() / "docs").glob("*.md"))]:
         text = path.read_text()
         current = with_tables(text)
         if current != text:
@@ -39,6 +48,11 @@ def main(argv: Sequence[str]) -> int:
     if old:
         print(f"{'out of date' if check else 'written'}: {', '.join(old)}")
     return 1 if old and check else 0
+
+
+def pictures() -> Path:
+    """Return the folder of the docs with one picture of each data set."""
+    return root() / "docs" / "datasets"
 
 
 def with_tables(text: str) -> str:
@@ -129,7 +143,12 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 TABLES = {
-    "datasets": dataset_table,
+    "datasets": lambda: pages.dataset_table(DECLARATIONS.values()),
+    "files": lambda: pages.file_table(DECLARATIONS.values()),
+    "digests": lambda: pages.digest_table(DECLARATIONS.values()),
+    "pictures": lambda: pages.picture_section(
+        DECLARATIONS.values(), {path.stem for path in pictures().glob("*.png")}
+    ),
     "models": model_table,
     "networks": network_table,
     "losses": loss_table,

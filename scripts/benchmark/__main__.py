@@ -1,4 +1,4 @@
-"""Measure what docs/benchmarks.md states, and write it there: bin/benchmark [--quick] [PART …]."""
+"""Measure what the docs state, and write it there: bin/benchmark [--quick] [PART …]."""
 
 import argparse
 import os
@@ -87,16 +87,41 @@ def queries_part(quick: bool) -> str:
     return markdown(("query", "runs", "s, best of 3"), rows)
 
 
+def datasets_part(quick: bool) -> str:
+    """What loading, batches and memory of each data set cost."""
+    from benchmark.datasets import cost_of
+    from replearn.dataset import DECLARATIONS
+    from replearn.dataset.declaration import readable
+
+    rows, absent = [], []
+    for name, declaration in sorted(DECLARATIONS.items()):
+        found = cost_of(name, 0.2 if quick else 2)
+        if found is None:
+            absent.append(f"`{name}`")
+            continue
+        size = declaration.size_on_disk()
+        rows.append(
+            (f"`{name}`", readable(size) if size else "", f"{found['load']:.2f}",
+             f"{1000 * found['first']:.1f}", f"{found['rate']:,.0f}",
+             readable(int(max(0, found["memory"]))))
+        )  # fmt: skip
+    head = ("data set", "on disk", "load, s", "first batch, ms", "images a second", "grows by")
+    rest = f"\n\nNot measured, since their files were not at hand: {', '.join(absent)}."
+    return markdown(head, rows) + (rest if absent else "")
+
+
 PARTS: dict[str, Callable[[bool], str]] = {
     "training": training_part,
     "precision": precision_part,
     "startup": startup_part,
     "queries": queries_part,
+    "datasets": datasets_part,
 }
+PAGES = {"datasets": "datasets.md"}  # of the docs; other parts stand in benchmarks.md
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the parts, write them into docs/benchmarks.md (not with --quick); return the code."""
+    """Run the parts, write them into the docs (not with --quick); return the exit code."""
     parser = argparse.ArgumentParser(prog="bin/benchmark", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small, printed only")
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
@@ -109,7 +134,7 @@ def main(argv: Sequence[str]) -> int:
             result = PARTS[name](args.quick)
             print(f"\n{PARTS[name].__doc__}\n\n{result}\n", flush=True)
             if not args.quick:
-                write(root() / "docs" / "benchmarks.md", name, result)
+                write(root() / "docs" / PAGES.get(name, "benchmarks.md"), name, result)
     except InputError as error:
         print(f"bin/benchmark: {error}", file=sys.stderr)
         return 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from replearn.dataset import DATASETS, DECLARATIONS, dataset_table, load
+from replearn.dataset import DATASETS, DECLARATIONS, load, pages
 from replearn.errors import InputError
 
 
@@ -37,6 +37,17 @@ def test_declaration_says_what_is_loaded(name):
     if name == "smallnorb":  # keeps what interpolation overshoots
         batch = batch.clamp(0, 1)
     assert batch.min() >= 0 and 0.9 < batch.max() <= 1
+    part = load(name, n=20, subset_seed=3)
+    at = part.images.indices
+    assert len(part) == 20 and (at.diff() > 0).all() and not part.is_grid
+    assert (part.images[:] == dataset.images[at]).all()
+    if dataset.factors is not None:
+        np.testing.assert_array_equal(part.factors, dataset.factors[at])
+    if dataset.labels is not None:
+        np.testing.assert_array_equal(part.labels, dataset.labels[at])
+    assert (part.digest, part.factor_space, part.class_names) == (
+        dataset.digest, dataset.factor_space, dataset.class_names,
+    )  # fmt: skip
 
 
 def _is_here(file):
@@ -55,7 +66,7 @@ def test_unknown_name_is_one_sentence():
 
 
 def test_table_has_a_row_for_each():
-    table = dataset_table()
+    table = pages.dataset_table(DECLARATIONS.values())
     for name, declaration in DECLARATIONS.items():
         assert f"| `{name}` | {declaration.n_images:,} |" in table
     assert "shape 3, scale 6, orientation 40, posX 32, posY 32" in table

@@ -14,7 +14,7 @@ from typing import Any
 from replearn.dataset.cars3d import CARS3D
 from replearn.dataset.celeba import CELEBA
 from replearn.dataset.cifar import CIFAR10, CIFAR100
-from replearn.dataset.declaration import Declaration, markdown_table
+from replearn.dataset.declaration import Declaration
 from replearn.dataset.digits import DIGITS
 from replearn.dataset.dsprites import DSPRITES
 from replearn.dataset.dsprites_variants import COLOR_DSPRITES, NOISY_DSPRITES, SCREAM_DSPRITES
@@ -70,18 +70,12 @@ def load(name: str, **params: Any) -> ImageDataset:
     return build(DATASETS, name, kind="data set", **params)
 
 
-def dataset_table() -> str:
-    """Return the data sets as a Markdown table, without loading an image."""
-    return markdown_table(DECLARATIONS.values())
-
-
 __all__ = [
     "DATASETS",
     "DECLARATIONS",
     "FactorSpace",
     "ImageArray",
     "ImageDataset",
-    "dataset_table",
     "load",
     "split_indices",
 ]

@@ -36,18 +36,21 @@ FILES = (
         sha256="46fb89443c578308acf364d7d379fe1b9efb793042c0af734b6112e4fd3a8c74",
         folders=("celeba",),
         md5="00d2c5bc6d35e252742224ab0c1e8fcb",
+        size=1_443_490_838,
     ),
     DataFile(
         "list_attr_celeba.txt",
         (f"{_DRIVE}0B7EVK8r0v71pblRyaVFSWGxPY0U",),
         folders=("celeba",),
         md5="75e246fa4810816ffd6ee81facbd244c",
+        size=26_721_026,
     ),
     DataFile(
         "list_eval_partition.txt",
         (f"{_DRIVE}0B7EVK8r0v71pY0NSMzRuSXJEVkk",),
         folders=("celeba",),
         md5="d32c9cbf5e040fd4025c592c306e6668",
+        size=2_836_386,
     ),
 )
 
@@ -128,4 +131,5 @@ CELEBA = Declaration(
     factor_space=FACTORS,
     class_names=("not Smiling", "Smiling"),
     files=FILES,
+    terms="non-commercial research only",
 )

@@ -1,6 +1,6 @@
 """What is known of a data set before it is loaded: its size, factors, files and source."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from replearn.dataset.files import DataFile
@@ -89,17 +89,3 @@ def readable(size: int) -> str:
             value = size / factor
             return f"{value:.0f} {unit}" if value >= 99.95 else f"{value:.1f} {unit}"
     return f"{size} bytes"
-
-
-def markdown_table(declarations: Iterable[Declaration]) -> str:
-    """Return the table of data sets for the documentation, without loading an image."""
-    lines = [
-        "| name | images | shape (C, H, W) | factors or classes | images come from | source |",
-        "|---|---|---|---|---|---|",
-    ]
-    for d in sorted(declarations, key=lambda d: d.name):
-        shape = "×".join(map(str, d.image_shape))
-        lines.append(
-            f"| `{d.name}` | {d.n_images:,} | {shape} | {d.targets} | {d.origin} | {d.source} |"
-        )
-    return "\n".join(lines) + "\n"

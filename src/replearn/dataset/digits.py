@@ -56,4 +56,5 @@ DIGITS = Declaration(
     image_shape=(1, 8, 8),
     source="Alpaydin & Kaynak 1998",
     class_names=_CLASSES,
+    terms="CC BY 4.0 (UCI)",
 )

@@ -39,6 +39,8 @@ HDF5 = DataFile(
     (f"{_REPOSITORY}/{_STEM}.hdf5",),
     sha256="729fa22e884c9c500e1f17415d580746b4c5894fbbb780a1319bbcfa39a745bb",
     folders=("dsprites",),
+    md5="b331c4447a651c44bf5e8ae09022e230",
+    size=28_024_106,
 )
 NPZ = DataFile(
     f"{_STEM}.npz",
@@ -142,4 +144,5 @@ DSPRITES = Declaration(
     any_file=True,
     drawn=sprites.GENERATOR,
     kept=f"{sprites.GENERATOR.replace(' ', '-')}.npy",
+    terms="Apache 2.0 (its repository)",
 )

@@ -151,6 +151,7 @@ def _declare(name: str, look: Callable[..., Tensor]) -> Declaration:
         any_file=not scream,
         drawn="" if scream else f"{name.replace('_', '-')} {VERSION}, on {DSPRITES.drawn}",
         kept="" if scream else DSPRITES.kept,
+        terms="public domain (the painting)" if scream else DSPRITES.terms,
     )
 
 

@@ -154,6 +154,7 @@ def _declare(variant: str) -> Declaration:
         source="Gondal et al. 2019",
         factor_space=FACTORS,
         files=(file,),
+        terms="CC BY 4.0",
     )
 
 

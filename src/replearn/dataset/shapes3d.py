@@ -38,6 +38,7 @@ HDF5 = DataFile(
     sha256="0a0f6ed98baff276a50f3a081a7434d788da63cb135a98189b2a5b5769be1785",
     folders=("shapes3d", "3dshapes"),
     md5="099a2078d58cec4daad0702c55d06868",
+    size=267_573_662,
 )
 
 
@@ -144,4 +145,5 @@ SHAPES3D = Declaration(
     files=(HDF5,),
     drawn=twin.GENERATOR,
     kept=f"{twin.GENERATOR.replace(' ', '-')}.npy",
+    terms="Apache 2.0 (its repository)",
 )

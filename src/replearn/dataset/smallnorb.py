@@ -41,37 +41,50 @@ _TRAINING = "smallnorb-5x46789x9x18x6x2x96x96-training"  # instances 4, 6, 7, 8,
 _TESTING = "smallnorb-5x01235x9x18x6x2x96x96-testing"  # instances 0, 1, 2, 3, 5
 
 FILES = tuple(
-    DataFile(name, (f"{_MIRROR}/{name}",), sha256, folders=("smallnorb", "small_norb"), md5=md5)
-    for name, sha256, md5 in (
+    DataFile(
+        name,
+        (f"{_MIRROR}/{name}",),
+        sha256,
+        folders=("smallnorb", "small_norb"),
+        md5=md5,
+        size=size,
+    )
+    for name, sha256, md5, size in (
         (
             f"{_TRAINING}-dat.mat.gz",
             "5ffd6272a07d32695ee1082a26a41a93a37aab8c28da047f8c34ed348d214873",
             "66054832f9accfe74a0f4c36a75bc0a2",
+            131_896_188,
         ),
         (
             f"{_TRAINING}-cat.mat.gz",
             "2784e542c1922060691090952b6cd6278879a216c90f81476f0f00256d42cdaa",
             "23c8b86101fbf0904a000b43d3ed2fd9",
+            348,
         ),
         (
             f"{_TRAINING}-info.mat.gz",
             "de7eb932ebe7a4ee16217fead60660d0eb3d23632c2f4d1c51f88c501c17bf32",
             "51dee1210a742582ff607dfd94e332e3",
+            71_052,
         ),
         (
             f"{_TESTING}-dat.mat.gz",
             "cf7104eed3e51174d2f65b66d1e5878b9da233b886f161b0d88f4510ba2c7474",
             "e4ad715691ed5a3a5f138751a4ceb071",
+            130_799_817,
         ),
         (
             f"{_TESTING}-cat.mat.gz",
             "ecaf6d5bb8c3bc5eab9cf0258f6d2198dd474e016e374836fc097f2e5ff509ff",
             "5aa791cd7e6016cf957ce9bdb93b8603",
+            347,
         ),
         (
             f"{_TESTING}-info.mat.gz",
             "16adf314226327ee006d1a44db8cfef52773c06c829951d5653a9f6f310248a2",
             "a9454f3864d7fd4bb3ea7fc3eb84924e",
+            10_428,
         ),
     )
 )
@@ -189,4 +202,5 @@ SMALLNORB = Declaration(
     factor_space=FACTORS,
     class_names=CATEGORIES,
     files=FILES,
+    terms="research only, not to be sold",
 )

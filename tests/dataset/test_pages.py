@@ -1,0 +1,77 @@
+"""The tables of the docs: sizes for people, files once, digests in full."""
+
+import pytest
+
+from replearn.dataset import DECLARATIONS, pages
+from replearn.dataset.declaration import readable
+from replearn.dataset.files import DataFile
+
+
+def rows_of(table):
+    lines = [line.strip("| ").split(" | ") for line in table.splitlines()]
+    assert len({len(line) for line in lines}) == 1
+    return [dict(zip(lines[0], line, strict=True)) for line in lines[2:]]
+
+
+def test_every_data_set_has_a_row_and_says_its_terms():
+    rows = {row["name"]: row for row in rows_of(pages.dataset_table(DECLARATIONS.values()))}
+    assert set(rows) == {f"`{name}`" for name in DECLARATIONS}
+    assert rows["`mpi3d_real`"]["terms"] == "CC BY 4.0"
+    assert rows["`cars3d`"]["terms"] == "none stated"
+    assert rows["`circles`"]["terms"] == "those of replearn"
+    assert rows["`celeba`"]["factors or classes"] == "40 attributes"
+
+
+def test_files_stand_once_with_size_checksum_and_their_data_sets():
+    rows = rows_of(pages.file_table(DECLARATIONS.values()))
+    (hdf5,) = (row for row in rows if "co1sh3sc6or40x32y32_64x64.hdf5" in row["file"])
+    assert hdf5["data set"] == "`color_dsprites`, `dsprites`, `noisy_dsprites`"
+    # Sizes as TensorFlow Datasets records them.
+    assert (hdf5["size"], hdf5["checksum"]) == ("28.0 MB", "sha256")
+    (scream,) = (row for row in rows if "The_Scream" in row["file"])
+    assert (scream["size"], scream["checksum"]) == ("not known", "none published")
+    checksums = [row["checksum"] for row in rows if "/mpi3d_" in row["file"]]
+    assert checksums == ["md5"] * 3
+
+
+def test_digests_stand_in_full():
+    table = pages.digest_table(DECLARATIONS.values())
+    for declaration in DECLARATIONS.values():
+        for file in declaration.files:
+            assert all(digest in table for digest in file.digests.values())
+            assert file.name in table
+
+
+def test_pictures_are_shown_where_there_are_some():
+    text = pages.picture_section(DECLARATIONS.values(), {"digits"})
+    assert "![samples of digits](datasets/digits.png)" in text
+    assert text.count("No picture: its files were not at hand.") == len(DECLARATIONS) - 1
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [(0, "0 bytes"), (999, "999 bytes"), (28_024_106, "28.0 MB"), (267_573_662, "268 MB"),
+     (1_443_490_838, "1.4 GB"), (999_960, "1.0 MB"), (99_960, "100 kB")],
+)  # fmt: skip
+def test_sizes_are_for_people(size, said):
+    assert readable(size) == said
+
+
+@pytest.mark.parametrize(
+    ("digests", "checksum", "verification"),
+    [
+        ({"sha256": "a" * 64, "md5": "b" * 32}, "sha256", "its sha256 is that of the published"),
+        ({"md5": "b" * 32}, "md5", "published file (bbbbbbbbbbbb…)"),
+        ({"git_sha1": "c" * 40}, "git blob", "its git blob is that of the published file"),
+        (
+            {"content_sha256": "d" * 64, "sha256": "a" * 64},
+            "sha256",
+            "sha256 of its content is that",
+        ),
+        ({}, "none published", "no checksum is published: it is taken by its name"),
+    ],
+)
+def test_checksums_are_named(digests, checksum, verification):
+    file = DataFile("file", **digests)
+    assert file.checksum == checksum
+    assert verification in file.verification

@@ -1,0 +1,33 @@
+"""The benchmark of data sets measures a process of its own, and says what is not here."""
+
+import pytest
+
+from benchmark.__main__ import PAGES, datasets_part
+from benchmark.datasets import cost_of
+from replearn.dataset import DECLARATIONS
+from replearn.paths import root
+
+
+@pytest.mark.slow
+def test_costs_are_those_of_a_process_of_its_own():
+    found = cost_of("circles", 0.1)
+    assert found is not None
+    # 4,096 images of 3 x 64 x 64 bytes are drawn into memory.
+    assert 4096 * 3 * 64 * 64 < found["memory"] < 4 * 4096 * 3 * 64 * 64
+    assert found["rate"] > 64 and 0 < found["first"] < 5 and 0 < found["load"] < 60
+
+
+def test_absent_files_are_not_measured(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPLEARN_HOME", str(tmp_path))
+    monkeypatch.delenv("REPLEARN_DATA", raising=False)
+    assert cost_of("mpi3d_real", 0.1) is None
+    only = {name: DECLARATIONS[name] for name in ("cars3d", "celeba")}
+    monkeypatch.setattr("replearn.dataset.DECLARATIONS", only)
+    assert datasets_part(quick=True).endswith(
+        "Not measured, since their files were not at hand: `cars3d`, `celeba`."
+    )
+
+
+def test_its_table_has_a_place_in_the_docs():
+    page = root() / "docs" / PAGES["datasets"]
+    assert "<!-- measured: datasets -->" in page.read_text()
