@@ -89,7 +89,7 @@ def queries_part(quick: bool) -> str:
 
 def datasets_part(quick: bool) -> str:
     """What loading, batches and memory of each data set cost."""
-    from benchmark.datasets import cost_of
+    from benchmark.datasets import cost_of, cost_of_mpi3d
     from replearn.dataset import DECLARATIONS
     from replearn.dataset.declaration import readable
 
@@ -105,6 +105,11 @@ def datasets_part(quick: bool) -> str:
              f"{1000 * found['first']:.1f}", f"{found['rate']:,.0f}",
              readable(int(max(0, found["memory"]))))
         )  # fmt: skip
+    found = cost_of_mpi3d(0)
+    rows.append(
+        ("`mpi3d_real` in a file of holes", "", f"{found['load']:.2f}",
+         f"{1000 * found['first']:.1f}", "", readable(int(max(0, found["memory"]))))
+    )  # fmt: skip
     head = ("data set", "on disk", "load, s", "first batch, ms", "images a second", "grows by")
     rest = f"\n\nNot measured, since their files were not at hand: {', '.join(absent)}."
     return markdown(head, rows) + (rest if absent else "")

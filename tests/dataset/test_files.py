@@ -101,6 +101,52 @@ def test_md5_is_checked_where_no_sha256_is_published(home):
         file.find()
 
 
+def test_swapped_files_are_each_named(home):
+    train, test = (
+        DataFile(name, md5=hashlib.md5(name.encode()).hexdigest()) for name in ("train", "test")
+    )
+    (home / "data" / "train").write_text("test")
+    (home / "data" / "test").write_text("train")
+    for file in (train, test):
+        with pytest.raises(InputError, match=rf"/{file.name} is damaged or not the published file"):
+            file.find()
+
+
+def test_renamed_file_is_not_taken_for_another(home):
+    file = DataFile("thing", ("https://example.org/thing",), sha256=SHA256)
+    (home / "data" / "thing(1)").write_bytes(CONTENT)
+    assert file.find() is None
+    (home / "data" / "thing(1)").rename(home / "data" / "thing")
+    assert file.find() == home / "data" / "thing"
+
+
+@pytest.mark.parametrize("keep", [0, 1, -1])
+@pytest.mark.parametrize("kind", ["sha256", "md5", "git_sha1"])
+def test_truncated_file_is_one_sentence(home, keep, kind):
+    (home / "data" / "whole").write_bytes(CONTENT)
+    file = DataFile("thing", **{kind: file_digest(home / "data" / "whole", kind)})
+    (home / "data" / "thing").write_bytes(CONTENT[:keep])
+    with pytest.raises(InputError, match=rf"not the published file \(its {kind} is ") as error:
+        file.find()
+    assert "\n" not in str(error.value)
+
+
+def test_unreadable_file_is_one_sentence(home):
+    (home / "data" / "thing").symlink_to(home / "data" / "gone")
+    assert DataFile("thing", sha256=SHA256).find() is None  # it leads nowhere
+    fault = DataFile("thing", sha256=SHA256).fault(home / "data" / "thing")
+    assert fault == "cannot be read (No such file or directory)"
+
+
+def test_missing_file_without_an_address_says_to_bring_it(home):
+    sentence = str(missing("thing", (DataFile("thing.npz"),), "draw it"))
+    assert sentence == (
+        f"thing needs thing.npz, which is in none of {home / 'data'}; bring it, or draw it"
+    )
+    with pytest.raises(InputError, match=r"thing.npz has no public address; bring it into .*/data"):
+        DataFile("thing.npz").download()
+
+
 def test_file_without_a_published_digest_is_known_by_its_name(home):
     file = DataFile("file")
     assert file.digests == {}

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmark.__main__ import PAGES, datasets_part
-from benchmark.datasets import cost_of
+from benchmark.datasets import cost_of, cost_of_mpi3d
 from replearn.dataset import DECLARATIONS
 from replearn.paths import root
 
@@ -17,6 +17,7 @@ def test_costs_are_those_of_a_process_of_its_own():
     assert found["rate"] > 64 and 0 < found["first"] < 5 and 0 < found["load"] < 60
 
 
+@pytest.mark.slow
 def test_absent_files_are_not_measured(tmp_path, monkeypatch):
     monkeypatch.setenv("REPLEARN_HOME", str(tmp_path))
     monkeypatch.delenv("REPLEARN_DATA", raising=False)
@@ -26,6 +27,13 @@ def test_absent_files_are_not_measured(tmp_path, monkeypatch):
     assert datasets_part(quick=True).endswith(
         "Not measured, since their files were not at hand: `cars3d`, `celeba`."
     )
+
+
+@pytest.mark.slow
+def test_mpi3d_costs_little_memory():
+    found = cost_of_mpi3d(0.1)
+    # Seven factors of 1,036,800 images, 8 bytes each, and a copy while they are made.
+    assert 58_060_800 < found["memory"] < 3 * 58_060_800
 
 
 def test_its_table_has_a_place_in_the_docs():
