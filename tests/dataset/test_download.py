@@ -141,5 +141,8 @@ def test_read_only_folder_is_passed_over(server, tmp_path):
     (tmp_path / "read-only").mkdir(mode=0o555)
     folders = [tmp_path / "read-only", tmp_path / "other"]
     assert download("file", [url(server, "/file")], SHA256, folders).parent == folders[1]
+    below = [tmp_path / "read-only" / "new" / "folder", tmp_path / "other"]
+    assert download("file", [url(server, "/file")], SHA256, below).parent == folders[1]
+    assert list((tmp_path / "read-only").iterdir()) == []
     with pytest.raises(InputError, match=r"cannot write into .*read-only; give another folder"):
         download("file", [url(server, "/file")], SHA256, folders[:1])

@@ -95,12 +95,15 @@ def _append(url: str, part: Path) -> None:
 
 def _writable(folders: Sequence[Path]) -> Path:
     for folder in folders:
+        # Root could make a folder in a read-only one: what is there decides.
+        there = next(each for each in (folder, *folder.parents) if each.exists())
+        if not there.is_dir() or not is_writable(there):
+            continue
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
             continue
-        if is_writable(folder):
-            return folder
+        return folder
     raise InputError(
         f"cannot write into {' or '.join(map(str, folders))}; give another folder with "
         "REPLEARN_DATA or REPLEARN_HOME"
