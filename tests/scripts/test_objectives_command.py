@@ -13,7 +13,7 @@ from replearn.runs.commandline import make_run, parse
 from replearn.runs.config import config_hash
 from replearn.training.losses import LOSSES
 
-# Strengths by Locatello et al. (2019), sweep.py; weights by Tolstikhin et al. (2018), section 5.
+# Strengths by Locatello et al. (2019), sweep.py; github.com/tolstikhin/wae, configs.py.
 PUBLISHED = {
     ("beta_vae", "beta"): {1, 2, 4, 6, 8, 16},
     ("annealed_vae", "capacity"): {5, 10, 25, 50, 75, 100},
@@ -21,7 +21,8 @@ PUBLISHED = {
     ("dip_vae_i", "lambda_od"): {1, 2, 5, 10, 20, 50},
     ("dip_vae_ii", "lambda_od"): {1, 2, 5, 10, 20, 50},
     ("beta_tc_vae", "beta"): {1, 2, 4, 6, 8, 10},
-    ("wae_mmd", "lambda_mmd"): {10, 100},
+    ("wae_mmd", "lambda_mmd"): {10},
+    ("wae_gan", "lambda_gan"): {10},
 }
 
 
@@ -60,7 +61,7 @@ def stored(store_run, monkeypatch, tmp_path):
     objectives.PAGE.write_text("".join(empty))
     note = {"name": "dsprites", "is_twin": True, "note": "a twin."}
 
-    def store(own, base=1.0):
+    def store(own, base=1.0, active=3):
         plans = [*objectives.sweep(FULL), *objectives.strongest(FULL)]
         first_long = len(objectives.sweep(FULL))
         for number, plan in enumerate(plans):
@@ -69,7 +70,10 @@ def stored(store_run, monkeypatch, tmp_path):
             store_run(
                 config | {"tags": [FULL.tag]},
                 identity={"config_hash": config_hash(config)}, info={"dataset": note},
-                result={"loss": 100.0 + plan.strength, "reconstruction_ratio": 0.5, **terms},
+                result={
+                    "loss": 100.0 + plan.strength, "reconstruction_ratio": 0.5,
+                    "active_latents": active, **terms,
+                },
             )  # fmt: skip
 
     return store
@@ -98,6 +102,14 @@ def test_terms_that_are_higher_or_equal_are_not_as_they_should_be(stored, capsys
     wrong = capsys.readouterr().out.rpartition("steps: ")[2].strip().split(", ")
     # 91 nats are within a tenth of 100.
     assert wrong == [each.title for each in OBJECTIVES if each.own and not each.follows]
+
+
+def test_terms_of_latents_that_are_not_in_use_are_no_evidence(stored, capsys):
+    stored(own=0.0, active=0)
+    assert objectives.main(["--tables"]) == 1
+    wrong = capsys.readouterr().out.rpartition("steps: ")[2].strip().split(", ")
+    assert wrong == [each.title for each in OBJECTIVES if each.own]
+    assert objectives.PAGE.read_text().count("| **no latent in use** |") == len(wrong)
 
 
 def test_a_run_that_is_missing_is_one_sentence(database, store_run, capsys):
