@@ -12,12 +12,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmark.__main__ import write
 from experiments.unsupervised import ex
 from replearn.analysis.figures import caption_line
 from replearn.errors import InputError
-from replearn.paths import root
 from replearn.runs.commandline import make_run, parse, run_commandline
 from replearn.runs.config import config_hash
 from replearn.runs.query import find_runs
@@ -25,7 +25,7 @@ from replearn.runs.run import Run
 from replearn.study.results import twin_note
 from tables import markdown
 
-PAGE = root() / "docs" / "objectives.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "objectives.md"
 COMMON = ("dataset.dsprites", "model.kim", "training.optimizer.params.lr=0.001", "seed=0")
 FEW = ("training.n_validation=128", "progress=False")
 # A capacity is followed if the KL term is this close to it, of its value.
