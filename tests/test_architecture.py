@@ -22,6 +22,7 @@ ROOMS = {
     "training": {"models"},
     "runs": {"dataset", "models", "training"},
     "study": {"dataset", "models", "training", "analysis", "runs"},
+    "sweep": {"runs", "study"},
 }
 # Package -> the rooms of src/replearn that may import it.
 ONLY_IN = {
@@ -32,6 +33,8 @@ ONLY_IN = {
     "incense": {"runs"},
     "ignite": {"training", "study"},
     "matplotlib": {"analysis"},
+    "distributed": {"sweep"},
+    "dask_jobqueue": {"sweep"},
 }
 # Folder of scripts/ -> the other folders and commands of scripts/ that it may import.
 SCRIPT_ROOMS = {

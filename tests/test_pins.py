@@ -39,7 +39,9 @@ def test_a_pin_is_one_version(pin):
     assert specifier.operator == "==" and "*" not in specifier.version
 
 
-@pytest.mark.parametrize(("pins", "wanted"), [(RUN, ranges()), (DEV, ranges("dev", "notebook"))])
+@pytest.mark.parametrize(
+    ("pins", "wanted"), [(RUN, ranges() | ranges("sweep")), (DEV, ranges("dev", "notebook"))]
+)
 def test_pins_are_the_packages_of_the_ranges_and_lie_in_them(pins, wanted):
     assert set(pins) == set(wanted)
     for name, pin in pins.items():
@@ -61,7 +63,7 @@ def test_conda_reads_the_pins():
     (python,) = [package for package in packages if package.startswith("python=")]
     assert Requirement(f"python{wanted}").specifier.contains(python.removeprefix("python=") + ".0")
     assert "-r requirements.txt" in pip["pip"]
-    assert any(re.fullmatch(r"-e \.\[notebook\]", line) for line in pip["pip"])
+    assert any(re.fullmatch(r"-e \.\[notebook,sweep\]", line) for line in pip["pip"])
 
 
 def test_every_module_of_scripts_is_installed():

@@ -1,0 +1,1 @@
+"""Many configurations of one experiment: grids, plans, and the engines that run them."""
