@@ -1,16 +1,11 @@
 """Config keys are known, values have the right kind, and two spellings share one hash."""
 
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sacred import Experiment
 
 from replearn.errors import InputError
-from replearn.runs.commandline import make_run
 from replearn.runs.config import (
-    check_presets,
     check_updates,
     config_hash,
     group_hash,
@@ -65,21 +60,6 @@ def test_whole_numbers_and_words_are_told_apart():
 def test_unknown_keys_and_kinds_are_refused(updates, sentence):
     with pytest.raises(InputError, match=sentence):
         check_updates(BASE, updates)
-
-
-@pytest.mark.parametrize("name", ["mine.json", "mine.yaml", "mine.yml", "mine.pickle"])
-def test_preset_files_are_refused(name, tmp_path, monkeypatch):
-    # Sacred's own decoding of this one calls os.mkdir.
-    reduce = [{"py/function": "os.mkdir"}, {"py/tuple": [str(tmp_path / "called")]}]
-    (tmp_path / "mine.json").write_text(json.dumps({"seed": {"py/reduce": reduce}}))
-    monkeypatch.chdir(tmp_path)
-    experiment = Experiment("presets", save_git_info=False)
-    experiment.add_named_config("fast", {"seed": 1})
-    with pytest.raises(InputError, match=rf"presets are names.* got the file '{name}'; give val"):
-        make_run(experiment, "print_config", presets=["fast", name])
-    assert not (tmp_path / "called").exists()
-    with pytest.raises(InputError, match="unknown preset 'fst'; did you mean 'fast'"):
-        check_presets(experiment, ["fst"])
 
 
 def test_open_dictionaries_take_any_key():

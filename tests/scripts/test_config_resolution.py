@@ -1,8 +1,13 @@
 """Resolved configurations hold the defaults of what was chosen, and of nothing else."""
 
-import pytest
+from itertools import permutations
 
+import pytest
+from sacred import Experiment
+
+from configs.training import TRAINING_PRESETS
 from experiments import supervised, unsupervised
+from ingredients.training import training_ingredient
 from replearn.errors import InputError
 from replearn.registry import parameters
 from replearn.runs.commandline import make_run
@@ -80,6 +85,68 @@ def test_values_given_by_name_win_over_presets():
     assert config["training"]["loss"]["params"]["beta"] == 10
     assert config["training"]["loss"]["params"]["gamma"] == 100.0
     assert config["training"]["batch_size"] == 128
+
+
+SPECS = ("loss", "optimizer", "scheduler")
+
+
+@pytest.mark.slow
+def test_a_later_preset_replaces_the_specs_of_an_earlier_one_whole():
+    experiments = {}  # of a training alone, for auto-encoders and for predictors
+    for default in ("vae", "mse"):
+        ex = Experiment("pairs", ingredients=[training_ingredient(default)], save_git_info=False)
+        experiments[LOSSES[default].judges] = ex
+        ex.main(lambda: None)
+
+    def training(*presets):
+        losses = [spec["name"] for name in presets if (spec := TRAINING_PRESETS[name].get("loss"))]
+        ex = experiments[LOSSES[losses[-1] if losses else "vae"].judges]
+        return make_run(ex, None, {}, [f"training.{name}" for name in presets]).config["training"]
+
+    alone = {name: training(name) for name in TRAINING_PRESETS}
+    pairs = [
+        (first, second)
+        for first, second in permutations(TRAINING_PRESETS, 2)
+        if set(SPECS) & set(TRAINING_PRESETS[first]) & set(TRAINING_PRESETS[second])
+    ]
+    assert len(pairs) > 200
+    for first, second in pairs:
+        found = training(first, second)
+        for spec in SPECS:
+            last = second if spec in TRAINING_PRESETS[second] else first
+            if spec in TRAINING_PRESETS[last]:
+                assert found[spec] == alone[last][spec], (first, second, spec)
+
+
+@pytest.mark.parametrize(
+    ("presets", "spec", "name", "params"),
+    [
+        (["beta", "vae"], "loss", "vae", {"beta": 1.0}),
+        (["banneal", "bsched"], "loss", "beta_vae", {"beta_start": 0.0, "beta_steps": 100_000}),
+        (["hellinger", "factor"], "loss", "factor_vae", {"beta": 1.0, "gamma": 100.0}),
+        (["beta", "cci"], "loss", "annealed_vae", {"gamma": 50.0}),  # takes no beta
+        (["locatello", "nesterov"], "optimizer", "sgd", {"lr": 0.01, "momentum": 0.9}),
+        (["csiszarik", "step_lr"], "scheduler", "step", {"factor": 0.3}),
+    ],
+)
+def test_nothing_of_an_earlier_preset_stays(presets, spec, name, params):
+    found = config_of({}, [f"training.{each}" for each in presets])["training"][spec]
+    assert found["name"] == name
+    assert found["params"] == {**found["params"], **params}
+
+
+def test_values_given_by_name_win_over_presets_on_either_side_of_them():
+    updates = {"training": {"loss": {"params": {"beta": 7}}}}
+    for presets in (["training.beta"], ["training.factor", "training.beta"]):
+        loss = config_of(updates, presets)["training"]["loss"]
+        assert (loss["name"], loss["params"]["beta"]) == ("beta_vae", 7)
+
+
+def test_a_loss_given_by_name_takes_no_parameters_of_a_preset():
+    config = config_of({"training": {"loss": {"name": "vae"}}}, ["training.cci"])
+    assert config["training"]["loss"] == {"name": "vae", "params": defaults(LOSSES["vae"])}
+    config = config_of({"training": {"loss": {"name": "beta_vae"}}}, ["training.bsched"])
+    assert config["training"]["loss"]["params"]["beta_steps"] == 100_000
 
 
 @pytest.mark.parametrize(

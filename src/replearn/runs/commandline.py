@@ -23,7 +23,6 @@ from replearn.errors import InputError
 from replearn.runs.config import (
     at_least_one,
     canonical,
-    check_presets,
     check_updates,
     config_hash,
     group_hash,
@@ -31,6 +30,7 @@ from replearn.runs.config import (
     whole_numbers,
 )
 from replearn.runs.output import install_capture, tidy
+from replearn.runs.presets import check_presets, replace_specs
 from replearn.runs.sources import collect_sources
 
 # Read when an experiment is made. All installed packages are listed at no cost, while "imported"
@@ -157,7 +157,8 @@ def _create(
         part.configurations = copy.deepcopy(part.configurations)
         part.named_configs = copy.deepcopy(part.named_configs)
     try:
-        return experiment._create_run(command, updates, presets, {}, {}, options)
+        chosen = replace_specs(experiment, presets, updates)
+        return experiment._create_run(command, updates, chosen, {}, {}, options)
     finally:
         for part, (configurations, named) in zip(parts, before, strict=True):
             part.configurations, part.named_configs = configurations, named

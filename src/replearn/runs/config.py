@@ -6,8 +6,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from sacred import Experiment
-
 from replearn.errors import InputError, nearest
 from replearn.registry import check_parameters, lookup, parameters
 from replearn.training.engine import PRECISIONS
@@ -20,7 +18,6 @@ VOLATILE = frozenset(
 SEEDS = frozenset({"seed", "init_seed", "order_seed", "noise_seed"})
 # Dictionaries whose keys are checked elsewhere: against a signature, or against runs and scores.
 OPEN = ("params", "where", "at_least", "at_most")
-PRESET_FILES = (".json", ".yaml", ".yml", ".pickle")
 
 
 def defaults(make: Callable) -> dict[str, Any]:
@@ -85,8 +82,8 @@ def check_updates(base: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
         base: the configuration without updates.
         updates: nested updates, as Sacred parses them.
     """
-    known = dict(_leaves(base, keep_nodes=True))
-    for path, value in _leaves(updates):
+    known = dict(leaves(base, keep_nodes=True))
+    for path, value in leaves(updates):
         parts = path.split(".")
         if any(part in OPEN and ".".join(parts[: i + 1]) in known for i, part in enumerate(parts)):
             continue
@@ -115,23 +112,6 @@ def parse_lists(updates: Mapping[str, Any]) -> dict[str, Any]:
         else value
         for key, value in updates.items()
     }
-
-
-def check_presets(experiment: Experiment, names: list[str] | tuple[str, ...]) -> None:
-    """Raise an InputError if a named config does not exist, or is a file.
-
-    Sacred decodes preset files with jsonpickle, which calls what a file names, and no check of
-    keys sees what they set.
-    """
-    known = {name for name, _ in experiment.gather_named_configs()}
-    for name in names:
-        if name not in known:
-            if name.endswith(PRESET_FILES):
-                raise InputError(
-                    f"presets are names, see 'print_named_configs', got the file {name!r}; "
-                    f"give values as KEY=VALUE"
-                )
-            raise InputError(f"unknown preset {name!r}; {nearest(name, known)}")
 
 
 def check_type(path: str, default: Any, given: Any) -> None:
@@ -228,13 +208,14 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _leaves(
+def leaves(
     tree: Mapping[str, Any], prefix: str = "", keep_nodes: bool = False
 ) -> Iterator[tuple[str, Any]]:
+    """Yield the dotted path and the value of every leaf of nested mappings, or of every node."""
     for key, value in tree.items():
         path = f"{prefix}{key}"
         nested = isinstance(value, Mapping)
         if keep_nodes or not nested or not value:
             yield path, value
         if nested:
-            yield from _leaves(value, f"{path}.", keep_nodes)
+            yield from leaves(value, f"{path}.", keep_nodes)
