@@ -1,5 +1,7 @@
 """What holds for every loss of the registry."""
 
+from math import log
+
 import pytest
 import torch
 
@@ -52,6 +54,27 @@ def test_optimisers_hold_every_parameter_of_the_loss(name):
     loss, *_ = example(name)
     held = [p for o in loss.optimizers.values() for g in o.param_groups for p in g["params"]]
     assert {id(p) for p in held} == {id(p) for p in loss.parameters()}
+
+
+@pytest.mark.parametrize("latent_size", [2, 10, 50])
+@pytest.mark.parametrize("seed", range(3))
+def test_an_adversary_starts_undecided(latent_size, seed):
+    draws = torch.Generator().manual_seed(seed)
+    # Two samples of one distribution: no total correlation, and log 2 of a coin.
+    z, images = torch.randn(256, latent_size, generator=draws), torch.zeros(256, 1, 1, 1)
+    found = {}
+    for name in ("factor_vae", "wae_gan"):
+        loss = LOSSES[name]()
+        loss.bind(latent_size, draws)
+        latents = z.clone().requires_grad_()
+        terms = loss(VAEOutput(images, latents, z, z), images, 0, draws)
+        own = terms["total_correlation" if name == "factor_vae" else "adversarial"]
+        (gradient,) = torch.autograd.grad(own, latents)
+        found[name] = own.item()
+        # Of the same batch, that of the KL term is z / 256 for each image.
+        assert gradient.norm() < 0.1 * (z / 256).norm()
+    assert abs(found["factor_vae"]) < 0.1
+    assert found["wae_gan"] == pytest.approx(log(2), abs=0.05)
 
 
 def bound(name, latent_size=3, **params):

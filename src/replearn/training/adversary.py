@@ -50,7 +50,9 @@ class AdversarialLoss(VAELoss):
         """Make the discriminator for `latent_size` latents, its weights drawn from `generator`."""
         super().bind(latent_size, generator)
         self.discriminator = Discriminator(latent_size, self.width, self.depth, self.slope)
-        initialise(self.discriminator, generator)
+        # As the published nn.Linear are drawn: with the gain of the VAE's layers (kaiming) first
+        # scores would be off by nats, and their gradients a hundred times those of the ELBO.
+        initialise(self.discriminator, generator, "pytorch")
         self._optimizer = torch.optim.Adam(
             self.discriminator.parameters(), lr=self.discriminator_lr, betas=(0.5, 0.9)
         )
