@@ -4,8 +4,8 @@ Two files. `resume.safetensors` holds tensors: weights, loss modules, optimiser 
 states; and in its header the rest: step, optimiser settings, metric history, threads, versions.
 `resume.json` is a copy of that header to read. A kill between the storing of the two leaves them of
 different steps, so only the first is loaded. Batch order and learning-rate schedules depend on the
-seed and the step alone: the state of the scheduler is `step`. On CPU, with the same number of threads and the same
-versions, a run resumed from here is bit for bit the uninterrupted one.
+seed and the step alone: the state of the scheduler is `step`. On CPU, with the same number of
+threads and the same versions, a run resumed from here is bit for bit the uninterrupted one.
 """
 
 import json
