@@ -24,7 +24,7 @@ for name in DATASETS:
 @dataset.config_hook
 def fill_in(config, command_name, logger):
     """Write the chosen data set's defaults into the configuration."""
-    section = resolve(config["dataset"], DATASETS, "data set")
+    section = resolve(config["dataset"], DATASETS, "data set", "dataset")
     check_options(**{key: section[key] for key in (*OPTIONS, *CLASS_OPTIONS)})
     held_out, rest = fractions(section["validation"], section["train_fraction"])
     return {**section, "validation": held_out, "train_fraction": rest}

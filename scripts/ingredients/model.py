@@ -3,15 +3,17 @@
 from sacred import Ingredient
 
 from configs.models import MODEL_PRESETS
-from replearn.models import MODELS
-from replearn.runs.config import defaults, resolve, unset
+from replearn.errors import InputError
+from replearn.models import DECODERS, ENCODERS, MODELS
+from replearn.registry import lookup
+from replearn.runs.config import at_least_one, defaults, resolve, unset
 
 
 def model_ingredient(name: str) -> Ingredient:
     """Return a `model` ingredient whose default model is `name`."""
     model = Ingredient("model", save_git_info=False)
     model.add_config({**unset(MODELS), "name": name})
-    taken = defaults(MODELS[name])  # a predictor has no decoder
+    taken, kind = defaults(MODELS[name]), MODELS[name].kind  # a predictor has no decoder
     for preset, values in MODEL_PRESETS.items():
         if kept := {key: v for key, v in values.items() if key in taken}:
             model.add_named_config(preset, kept)
@@ -19,7 +21,22 @@ def model_ingredient(name: str) -> Ingredient:
     @model.config_hook
     def fill_in(config, command_name, logger):
         """Write the chosen model's defaults into the configuration."""
-        return resolve(config["model"], MODELS, "model")
+        section = config["model"]
+        chosen = MODELS.get(section["name"])
+        if chosen is not None and chosen.kind != kind:
+            fitting = ", ".join(key for key, each in MODELS.items() if each.kind == kind)
+            raise InputError(
+                f"the model {section['name']!r} is one of kind {chosen.kind}; this experiment "
+                f"trains one of kind {kind}; choose from {fitting}"
+            )
+        filled = resolve(section, MODELS, "model")
+        # Named and sized as the model will check them, before data are loaded and a run exists.
+        for part, registry in (("encoder", ENCODERS), ("decoder", DECODERS)):
+            if filled[part] is not None:
+                lookup(registry, filled[part], part)
+        if filled["latent_size"] is not None:
+            at_least_one("model.latent_size", filled["latent_size"])
+        return filled
 
     @model.command(unobserved=True)
     def layers(_config, _run):

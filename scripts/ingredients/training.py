@@ -1,12 +1,15 @@
 """The `training` ingredient: objective, optimiser, schedule, length, and what is logged when."""
 
+import torch
 from sacred import Ingredient
+from torch.nn import Parameter
 
 from configs.training import TRAINING_PRESETS
 from replearn.errors import InputError
-from replearn.runs.config import check_training, resolve_params
+from replearn.runs.config import check_training, paths_named, resolve_params
+from replearn.runs.rebuild import make_loss
 from replearn.training.losses import LOSSES
-from replearn.training.optimizers import OPTIMIZERS
+from replearn.training.optimizers import OPTIMIZERS, make_optimizer
 from replearn.training.schedules import SCHEDULES, make_schedule
 
 DEFAULTS = {
@@ -43,12 +46,17 @@ def training_ingredient(loss: str) -> Ingredient:
                 f"trains one of kind {kind}; choose from {others}"
             )
         check_training(section)
+        loss = resolve_params(section["loss"], LOSSES, "loss")
+        optimizer = resolve_params(section["optimizer"], OPTIMIZERS, "optimizer")
         scheduler = resolve_params(section["scheduler"], SCHEDULES, "scheduler")
-        make_schedule(scheduler["name"], **scheduler["params"])  # its values are checked here
-        return {
-            "loss": resolve_params(section["loss"], LOSSES, "loss"),
-            "optimizer": resolve_params(section["optimizer"], OPTIMIZERS, "optimizer"),
-            "scheduler": scheduler,
-        }
+        # Made here to check their values, before data are loaded and a run exists.
+        with paths_named("training.loss.params", loss["params"]):
+            make_loss({"loss": loss}).check_batch(section["batch_size"])
+        with paths_named("training.optimizer.params", optimizer["params"]):
+            weight = Parameter(torch.zeros(1))
+            make_optimizer([weight], optimizer["name"], **optimizer["params"])
+        with paths_named("training.scheduler.params", scheduler["params"]):
+            make_schedule(scheduler["name"], **scheduler["params"])
+        return {"loss": loss, "optimizer": optimizer, "scheduler": scheduler}
 
     return training

@@ -40,7 +40,7 @@ def test_far_and_narrow_posteriors_stay_finite_in_float32():
 
 def test_a_batch_of_one_trains_nothing_and_is_refused_in_one_sentence(output, images):
     one = type(output)(*(v[:1] for v in (output.logits, output.z, output.mean, output.logvar)))
-    sentence = "'beta_tc_vae' compares the images of a batch, so training.batch_size must be at"
+    sentence = "BetaTCVAELoss compares the images of a batch, so training.batch_size must be at"
     with pytest.raises(InputError, match=sentence):
         BetaTCVAELoss()(one, images[:1], 0)
     with torch.no_grad():

@@ -63,7 +63,7 @@ def test_bad_parameters_and_a_batch_of_one_are_refused_in_one_sentence(loss):
         loss(lambda_d=-2)
     output, images = example()
     one = VAEOutput(output.logits[:1], output.z[:1], output.mean[:1], output.logvar[:1])
-    with pytest.raises(InputError, match="'dip_vae_i+' compares the images of a batch, .* got 1"):
+    with pytest.raises(InputError, match="DIPVAEI+Loss compares the images of a batch, .* got 1"):
         loss()(one, images[:1], 0)
     with torch.no_grad():
         # Covariance 0 for I; diag(0.25, 2) for II.

@@ -149,9 +149,23 @@ def test_discriminator_finds_the_total_correlation_of_a_gaussian():
     assert np.mean(found[-50:]) == pytest.approx(-np.log(1 - 0.81) / 2, abs=0.15)
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 7])
-def test_a_small_or_odd_last_batch_trains(n):
-    loss = FactorVAELoss()
+@pytest.mark.parametrize(("same_batch", "n"), [(False, 3), (False, 2), (False, 1), (True, 1)])
+def test_a_batch_without_a_permutation_is_not_trained_on(same_batch, n):
+    loss = FactorVAELoss(same_batch=same_batch)
+    loss.bind(4, generator())
+    z = torch.randn(n, 4, generator=generator())
+    images = torch.rand(n, 1, 8, 8)
+    least = 2 if same_batch else 4
+    with pytest.raises(InputError, match=f"training.batch_size must be at least {least}, got {n}"):
+        loss(VAEOutput(images, z, z, z), images, 0, generator())
+    with torch.no_grad():  # a last held-out batch
+        terms = loss(VAEOutput(images, z, z, z), images, 0, generator())
+    assert all(torch.isfinite(value) for value in terms.values())
+
+
+@pytest.mark.parametrize(("same_batch", "n"), [(False, 4), (False, 5), (False, 7), (True, 2)])
+def test_the_smallest_and_odd_batches_train(same_batch, n):
+    loss = FactorVAELoss(same_batch=same_batch)
     loss.bind(4, generator())
     z = torch.randn(n, 4, generator=generator()).requires_grad_()
     images = torch.rand(n, 1, 8, 8)

@@ -90,7 +90,12 @@ def test_parameters_as_they_stand_in_a_config_are_taken():
         ("adam", {"lr": -1}, "lr must be a number of at least 0, got -1"),
         ("sgd", {"lr": 0}, "lr must be greater than 0, got 0"),
         ("sgd", {"weight_decay": -1}, "weight_decay must be a number of at least 0, got -1"),
-        ("adam", {"betas": [2, 0.9]}, "optimizer 'adam' refuses its parameters: .*beta"),
+        ("adam", {"betas": [2, 0.9]}, r"betas must be two numbers, .* than 1, got \[2, 0.9\]"),
+        ("adamw", {"betas": [0.9]}, r"betas must be two numbers, .* got \[0.9\]"),
+        ("adamax", {"betas": 3}, "betas must be two numbers, .* got 3"),
+        ("adam", {"betas": ["a", "b"]}, r"betas must be two numbers, .* got \['a', 'b'\]"),
+        ("adam", {"fused": "maybe"}, "fused must be True, False or None, got 'maybe'"),
+        ("adam", {"eps": -1}, "optimizer 'adam' refuses its parameters: .*epsilon"),
         ("sgd", {"nesterov": True}, "optimizer 'sgd' refuses its parameters: Nesterov"),
     ],
 )

@@ -117,7 +117,7 @@ def test_minimum_of_the_mmd_is_the_prior():
 
 def test_a_batch_of_one_has_no_mmd(output, images):
     one = VAEOutput(output.logits[:1], output.z[:1], output.mean[:1], output.logvar[:1])
-    with pytest.raises(InputError, match="'wae_mmd' compares the images of a batch, .* got 1"):
+    with pytest.raises(InputError, match="WAEMMDLoss compares the images of a batch, .* got 1"):
         WAEMMDLoss()(one, images[:1], 0)
     with torch.no_grad():
         assert WAEMMDLoss()(one, images[:1], 0)["mmd"] == 0

@@ -12,8 +12,10 @@ class Network(nn.Module):
     Attributes:
         image_shape: (C, H, W) of the images.
         heads: for each field of the output that a module computes, the name of that module.
+        kind: what losses judge: "auto-encoder" or "predictor".
     """
 
+    kind: str = "auto-encoder"
     heads: dict[str, str]
 
     def __init__(self, image_shape: ImageShape) -> None:

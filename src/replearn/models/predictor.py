@@ -24,6 +24,8 @@ class Predictor(Network):
         Montero et al. (2022), github.com/mmrl/lost-in-latent-space, experiments.supervised.
     """
 
+    kind = "predictor"
+
     def __init__(self, image_shape: ImageShape, encoder: str = "kim", *, n_outputs: int) -> None:
         super().__init__(image_shape)
         self.n_outputs = positive_integer("n_outputs", n_outputs)

@@ -3,11 +3,13 @@
 import ast
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from replearn.errors import InputError, nearest
-from replearn.registry import check_parameters, lookup, parameters
+from replearn.registry import lookup, parameters
 from replearn.training.engine import PRECISIONS
 
 # Keys that do not change what a run computes.
@@ -21,11 +23,15 @@ OPEN = ("params", "where", "at_least", "at_most")
 
 
 def defaults(make: Callable) -> dict[str, Any]:
-    """Return the parameters of a registered class or function that have a default."""
+    """Return the parameters of a registered class or function that have a default.
+
+    Those that its attribute `from_data` names follow from the data: no config has them.
+    """
+    hidden = getattr(make, "from_data", ())
     return {
         name: list(p.default) if isinstance(p.default, tuple) else p.default
         for name, p in parameters(make).items()
-        if p.default is not p.empty
+        if p.default is not p.empty and name not in hidden
     }
 
 
@@ -38,10 +44,16 @@ def unset(registry: Mapping[str, Callable]) -> dict[str, None]:
     return {key: None for make in registry.values() for key in defaults(make)}
 
 
-def resolve(section: Mapping[str, Any], registry: Mapping[str, Callable], kind: str) -> dict:
+def resolve(
+    section: Mapping[str, Any], registry: Mapping[str, Callable], kind: str, path: str | None = None
+) -> dict:
     """Return `section` with the defaults of the entry that it names filled in.
 
     Keys of other entries stay None; keys that no entry of the registry knows are left alone.
+
+    Args:
+        kind: what the registry holds, for the sentence.
+        path: of the section in the config; `kind` unless given.
 
     Raises:
         InputError: if the name is unknown, or a key is set that the entry does not take.
@@ -54,12 +66,12 @@ def resolve(section: Mapping[str, Any], registry: Mapping[str, Callable], kind: 
     for key, value in given.items():
         if key not in filled:
             raise InputError(f"{owner} takes no parameter {key!r}; {nearest(key, filled)}")
-        check_type(f"{kind}.{key}", filled[key], value)
+        check_type(f"{path or kind}.{key}", filled[key], value)
     return {**section, **filled, **given}
 
 
 def resolve_params(section: Mapping[str, Any], registry: Mapping[str, Callable], kind: str) -> dict:
-    """Return `{"name": ..., "params": {...}}` with the defaults of the entry filled in.
+    """Return `training.<kind>`, a name and params, with the defaults of the entry filled in.
 
     Raises:
         InputError: if the name or a parameter is unknown.
@@ -67,12 +79,24 @@ def resolve_params(section: Mapping[str, Any], registry: Mapping[str, Callable],
     make = lookup(registry, section["name"], kind)
     owner = f"{kind} {section['name']!r}"
     given = {key: value for key, value in section["params"].items() if value is not None}
-    required = [n for n, p in parameters(make).items() if p.default is p.empty]
-    check_parameters(make, dict.fromkeys(required) | given, owner)
     filled = defaults(make)
     for key, value in given.items():
-        check_type(f"{kind}.params.{key}", filled.get(key), value)
+        if key not in filled:
+            raise InputError(f"{owner} takes no parameter {key!r}; {nearest(key, filled)}")
+        check_type(f"training.{kind}.params.{key}", filled[key], value)
     return {**section, "params": {**filled, **given}}
+
+
+@contextmanager
+def paths_named(path: str, params: Mapping[str, Any]) -> Iterator[None]:
+    """Give an InputError that begins with one of `params` the full path of that key."""
+    try:
+        yield
+    except InputError as error:
+        text = str(error)
+        if re.split(r"\W", text, maxsplit=1)[0] in params:
+            raise InputError(f"{path}.{text}") from error
+        raise
 
 
 def check_updates(base: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
@@ -85,6 +109,8 @@ def check_updates(base: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
     known = dict(leaves(base, keep_nodes=True))
     for path, value in leaves(updates):
         parts = path.split(".")
+        if isinstance(known.get(path), Mapping) and not isinstance(value, Mapping):
+            raise InputError(f"{path} must be a dictionary, got {value!r}; set {path}.KEY=VALUE")
         if any(part in OPEN and ".".join(parts[: i + 1]) in known for i, part in enumerate(parts)):
             continue
         if path not in known:
@@ -135,7 +161,7 @@ def check_type(path: str, default: Any, given: Any) -> None:
 def check_training(section: Mapping[str, Any]) -> None:
     """Raise an InputError if the length, the batch or the logging of a training is impossible."""
     for key in ("epochs", "steps", "batch_size", "log_every", "validate_every", "n_validation"):
-        if section[key] is not None:
+        if section[key] is not None or key not in ("epochs", "steps"):
             at_least_one(f"training.{key}", section[key])
     if section["steps"] is None and section["epochs"] is None:
         raise InputError("training needs a length: give training.steps or training.epochs")

@@ -5,7 +5,7 @@ from torch import Generator, Tensor
 
 from replearn.models.precision import full_precision
 from replearn.training.elbo import LatentOutput, VAELoss
-from replearn.training.loss import check_several_images, not_negative
+from replearn.training.loss import not_negative
 
 
 class BetaTCVAELoss(VAELoss):
@@ -25,6 +25,8 @@ class BetaTCVAELoss(VAELoss):
         Chen et al. (2018), arXiv:1802.04942, eq. 2 and 4 with alpha = gamma = 1.
     """
 
+    least_batch = 2
+
     def __init__(
         self, beta: float = 6.0, likelihood: str = "bernoulli", variance: float | None = None
     ) -> None:
@@ -39,7 +41,6 @@ class BetaTCVAELoss(VAELoss):
         generator: Generator | None = None,
     ) -> dict[str, Tensor]:
         """Return the terms for images `target` (B, C, H, W) in [0, 1]."""
-        check_several_images("beta_tc_vae", len(target))
         terms = super().forward(output, target, step, generator)
         correlation = batch_total_correlation(output.z, output.mean, output.logvar)
         return {

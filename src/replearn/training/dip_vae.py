@@ -4,7 +4,7 @@ from torch import Generator, Tensor
 
 from replearn.models.precision import full_precision
 from replearn.training.elbo import LatentOutput, VAELoss
-from replearn.training.loss import check_several_images, not_negative
+from replearn.training.loss import not_negative
 
 
 class DIPVAELoss(VAELoss):
@@ -14,7 +14,7 @@ class DIPVAELoss(VAELoss):
     image, which only a held-out batch may be, the covariance of the means is 0.
     """
 
-    name: str
+    least_batch = 2
 
     def __init__(
         self, lambda_od: float, lambda_d: float, likelihood: str, variance: float | None
@@ -35,7 +35,6 @@ class DIPVAELoss(VAELoss):
         generator: Generator | None = None,
     ) -> dict[str, Tensor]:
         """Return the terms for images `target` (B, C, H, W) in [0, 1]."""
-        check_several_images(self.name, len(target))
         terms = super().forward(output, target, step, generator)
         covariance = self.covariance(full_precision(output.mean), full_precision(output.logvar))
         variances = covariance.diagonal()
@@ -64,8 +63,6 @@ class DIPVAEILoss(DIPVAELoss):
     Source:
         Kumar et al. (2018), arXiv:1711.00848, eq. 6; lambda_d of Locatello et al. (2019).
     """
-
-    name = "dip_vae_i"
 
     def __init__(
         self,
@@ -100,8 +97,6 @@ class DIPVAEIILoss(DIPVAELoss):
     Source:
         Kumar et al. (2018), arXiv:1711.00848, eq. 7; lambda_d of Locatello et al. (2019).
     """
-
-    name = "dip_vae_ii"
 
     def __init__(
         self,

@@ -73,7 +73,14 @@ class VAELoss(Loss):
         step: int = 0,
         generator: Generator | None = None,
     ) -> dict[str, Tensor]:
-        """Return the terms for images `target` (B, C, H, W) in [0, 1]."""
+        """Return the terms for images `target` (B, C, H, W) in [0, 1].
+
+        Raises:
+            InputError: if gradients are taken and the batch is smaller than `least_batch`; a last
+                held-out batch may be.
+        """
+        if torch.is_grad_enabled():
+            self.check_batch(len(target))
         reconstruction = self.reconstruction(output.logits, target)
         kl = gaussian_kl(output.mean, output.logvar).mean()
         return {

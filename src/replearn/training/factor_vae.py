@@ -15,8 +15,8 @@ class FactorVAELoss(AdversarialLoss):
     The batch is split: the first half is the sample of q(z) on which TC is taken and the
     discriminator learns "joint"; the second half, each latent permuted over images, is where it
     learns "permuted" (reconstruction and KL use the whole batch). Of an odd batch the first half
-    has one image more; a batch of one is not split. After each step of the model the
-    discriminator takes one, on the same latents.
+    has one image more. A batch to train on has at least two images in each half: one alone has
+    no permutation. After each step of the model the discriminator takes one, on the same latents.
 
     Terms: loss, reconstruction, kl, total_correlation, discriminator (its cross-entropy, nats).
 
@@ -44,6 +44,7 @@ class FactorVAELoss(AdversarialLoss):
         super().__init__(discriminator_lr, beta, likelihood, variance)
         self.gamma = not_negative("gamma", gamma)
         self.same_batch = bool(same_batch)
+        self.least_batch = 2 if self.same_batch else 4
 
     def forward(
         self,

@@ -16,9 +16,13 @@ class Loss(nn.Module):
 
     Attributes:
         judges: what kind of model's output it reads: "auto-encoder" or "predictor".
+        least_batch: images of the smallest batch that it can train on.
+        from_data: parameters that follow from the data, so that no config has them.
     """
 
     judges: str = "auto-encoder"
+    least_batch: int = 1
+    from_data: tuple[str, ...] = ()
 
     def forward(
         self, output, target: Tensor, step: int = 0, generator: Generator | None = None
@@ -32,6 +36,14 @@ class Loss(nn.Module):
             generator: source of the loss's own draws.
         """
         raise NotImplementedError
+
+    def check_batch(self, n: int) -> None:
+        """Raise an InputError if a batch of `n` images is too small to train on."""
+        if n < self.least_batch:
+            raise InputError(
+                f"{type(self).__name__} compares the images of a batch, so training.batch_size "
+                f"must be at least {self.least_batch}, got {n}"
+            )
 
     def bind(self, latent_size: int, generator: Generator) -> None:
         """Make the loss's own networks for a model of this latent size, drawn from `generator`."""
@@ -66,15 +78,3 @@ def ramp(start: float, stop: float, steps: float, step: int) -> float:
     With `steps` of 0 it is `stop` from the first step on.
     """
     return start + (stop - start) * min(step / steps, 1.0) if steps else stop
-
-
-def check_several_images(loss: str, n: int) -> None:
-    """Raise an InputError if `loss`, which compares the images of a batch, is to train on one.
-
-    Where no gradient is taken, as on a last held-out batch, one image passes.
-    """
-    if n < 2 and torch.is_grad_enabled():
-        raise InputError(
-            f"the loss {loss!r} compares the images of a batch, so training.batch_size must be at "
-            f"least 2, got {n}"
-        )

@@ -154,6 +154,9 @@ def make_optimizer(parameters: Iterable[Parameter], name: str = "adam", **params
         positive("lr", params["lr"])
     if "weight_decay" in params:
         not_negative("weight_decay", params["weight_decay"])
+    fused = params.get("fused")
+    if fused is not None and not isinstance(fused, bool):
+        raise InputError(f"fused must be True, False or None, got {fused!r}")
     try:
         return build(OPTIMIZERS, name, kind="optimizer", parameters=parameters, **params)
     except InputError:
@@ -167,6 +170,10 @@ def can_fuse(parameters: list[Parameter]) -> bool:
     return all(p.is_floating_point() and p.device.type in FUSED_DEVICES for p in parameters)
 
 
-def _pair(betas: Iterable[float]) -> tuple[float, float]:
-    first, second = betas
-    return first, second
+def _pair(betas: Any) -> tuple[float, float]:
+    listed = list(betas) if isinstance(betas, list | tuple) else []
+    if len(listed) != 2 or not all(isinstance(b, int | float) and 0 <= b < 1 for b in listed):
+        raise InputError(
+            f"betas must be two numbers, each at least 0 and less than 1, got {betas!r}"
+        )
+    return listed[0], listed[1]

@@ -23,7 +23,7 @@ def constant(warm_up: int = 0) -> Schedule:
 def step(every: int = 50_000, factor: float = 0.3, warm_up: int = 0) -> Schedule:
     """The rate times `factor` after every `every` steps."""
     _whole("every", every, 1)
-    positive("factor", factor)
+    _decay(factor)
     return _warmed(warm_up, lambda step, length: factor ** (step // every))
 
 
@@ -36,7 +36,7 @@ def milestones(
         Csiszárik et al. (2021), NeurIPS: after 100 and 200 of 300 epochs.
     """
     fractions = _fractions(at)
-    positive("factor", factor)
+    _decay(factor)
     return _warmed(
         warm_up, lambda step, length: factor ** sum(step / length >= each for each in fractions)
     )
@@ -58,7 +58,7 @@ def cosine(floor: float = 0.0, warm_up: int = 0) -> Schedule:
 def exponential(every: int = 50_000, factor: float = 0.3, warm_up: int = 0) -> Schedule:
     """The rate times `factor` in `every` steps, a little less at each: `step` made smooth."""
     _whole("every", every, 1)
-    positive("factor", factor)
+    _decay(factor)
     return _warmed(warm_up, lambda step, length: factor ** (step / every))
 
 
@@ -93,6 +93,12 @@ def _warmed(warm_up: int, schedule: Schedule) -> Schedule:
 def _whole(name: str, value: Any, least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
+
+
+def _decay(factor: Any) -> None:
+    # Times a factor of more than 1, again and again, no rate stays finite.
+    if positive("factor", factor) > 1:
+        raise InputError(f"factor must be at most 1, got {factor!r}")
 
 
 def _fractions(at: Any) -> list[float]:

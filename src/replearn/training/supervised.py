@@ -28,6 +28,7 @@ class CrossEntropyLoss(Loss):
     """
 
     judges = "predictor"
+    from_data = ("sizes", "names")
 
     def __init__(
         self, sizes: Sequence[int] | None = None, names: Sequence[str] | None = None

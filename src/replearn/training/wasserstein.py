@@ -9,7 +9,7 @@ from torch.nn.functional import softplus
 from replearn.models.precision import full_precision
 from replearn.training.adversary import AdversarialLoss
 from replearn.training.elbo import LatentOutput, VAELoss
-from replearn.training.loss import check_several_images, not_negative, positive
+from replearn.training.loss import not_negative, positive
 
 SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -40,6 +40,8 @@ class WAEMMDLoss(VAELoss):
         Auto-Encoders".
     """
 
+    least_batch = 2
+
     def __init__(
         self,
         lambda_mmd: float = 10.0,
@@ -66,7 +68,6 @@ class WAEMMDLoss(VAELoss):
 
         Without a generator the sample of the prior is a fixed one.
         """
-        check_several_images("wae_mmd", len(target))
         terms = super().forward(output, target, step, generator)
         z = full_precision(output.z)
         scale = self.kernel_scale or 2 * z.shape[1] * self.prior_variance
