@@ -7,9 +7,12 @@ import pytest
 import torch
 from torch import nn
 
+from replearn.analysis.aggregate_posterior import aggregate_covariance
+from replearn.models import VAEOutput
 from replearn.study.learned import latent_scores, vae_scores
 from replearn.study.task import Task
 from replearn.training.batches import Batches
+from replearn.training.dip_vae import DIPVAEIILoss
 from replearn.training.elbo import VAELoss
 
 
@@ -81,3 +84,27 @@ def test_the_discrepancy_is_the_true_one(shift):
 def test_scores_of_latents_do_not_depend_on_chance():
     mean, logvar = torch.randn(2, 50, 3, generator=torch.Generator().manual_seed(0))
     assert latent_scores(mean, logvar) == latent_scores(mean, logvar)
+
+
+def test_what_is_not_defined_is_left_out():
+    assert latent_scores(torch.ones(1, 3), torch.zeros(1, 3)) == {}
+    # The second latent is twice the first, and next to nothing is drawn: a singular covariance.
+    line = torch.tensor([[-1.0, -2.0], [0.0, 0.0], [1.0, 2.0]]).double()
+    scores = latent_scores(line, torch.full_like(line, -800.0))
+    assert set(scores) == {"latent_covariance", "latent_mmd"}
+    assert scores["latent_covariance"] == pytest.approx(2 * (4 / 3) ** 2, rel=1e-12)
+
+
+def test_a_run_with_one_held_out_image_has_no_scores_of_its_latents(task):
+    one = Task(task.training, Batches(task.held_out.fetch, np.arange(1), 1))
+    scores = vae_scores(Code(), VAELoss(), one, held_out=1.0)
+    assert set(scores) == {"active_latents", "mean_image_reconstruction", "reconstruction_ratio"}
+
+
+def test_the_covariance_is_the_one_that_dip_vae_holds_down():
+    mean, logvar = torch.randn(2, 40, 3, generator=torch.Generator().manual_seed(0)).double()
+    loss, images = DIPVAEIILoss(), torch.zeros(40, 1, 1, 1)
+    expected = aggregate_covariance(mean, logvar)
+    np.testing.assert_allclose(loss.covariance(mean, logvar), expected, rtol=1e-12)
+    held_down = loss(VAEOutput(images, mean, mean, logvar), images)["off_diagonal"].item()
+    assert latent_scores(mean, logvar)["latent_covariance"] == pytest.approx(held_down, rel=1e-9)

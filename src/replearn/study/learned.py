@@ -1,11 +1,10 @@
 """What a trained auto-encoder has learned, in a few numbers of its result."""
 
-from math import log, pi
+from math import isfinite, log, pi
 
 import torch
 from torch import Tensor, nn
 
-from replearn.models.output import VAEOutput
 from replearn.study.task import Task
 from replearn.training.seeds import derive_seed, make_generator
 from replearn.training.wasserstein import mmd
@@ -53,18 +52,23 @@ def latent_scores(mean: Tensor, logvar: Tensor) -> dict[str, float]:
         `latent_covariance`, the sum of the squared covariances of different latents' means;
         `latent_mmd`, the unbiased squared maximum mean discrepancy between z and the prior
         N(0, I), of up to 1,000 images, which by chance may be slightly negative.
+        What is not defined is left out: all of fewer than two images, and the total correlation
+        where a latent is a linear function of others (it would be infinite).
     """
     from replearn.analysis import aggregate_posterior as moments
 
+    if len(mean) < 2:
+        return {}
     generator = make_generator(derive_seed(0, "latent_mmd"))
     compared, width = mean[:N_COMPARED].float(), torch.exp(logvar[:N_COMPARED].float() / 2)
     noise, prior = torch.randn((2, *compared.shape), generator=generator)
     covariance = moments.aggregate_covariance(mean, logvar)
-    return {
+    scores = {
         "latent_total_correlation": moments.gaussian_total_correlation(covariance),
         "latent_covariance": moments.squared_covariances(covariance),
         "latent_mmd": float(mmd(compared + width * noise, prior, scale=2 * mean.shape[1])),
     }
+    return {name: score for name, score in scores.items() if isfinite(score)}
 
 
 def _mean_image_reconstruction(loss: nn.Module, task: Task) -> float:
@@ -75,9 +79,8 @@ def _mean_image_reconstruction(loss: nn.Module, task: Task) -> float:
     logits = torch.logit(mean_image, eps=1e-4)
     total, n = 0.0, 0
     for x, target in task.held_out.in_order():
-        latents = torch.zeros(len(x), 1, device=x.device)
-        output = VAEOutput(logits.expand(len(x), *logits.shape), latents, latents, latents)
-        total += len(x) * float(reconstruction(loss, output, target))
+        term = loss.reconstruction(logits.expand_as(x), target)  # type: ignore[operator]
+        total += len(x) * float(term)
         n += len(x)
     return total / n
 
@@ -88,8 +91,3 @@ def _constant(loss: nn.Module, pixels: int) -> float:
     if likelihood.name != "gaussian":  # type: ignore[union-attr]
         return 0.0
     return pixels * log(2 * pi * likelihood.variance) / 2  # type: ignore[union-attr,operator]
-
-
-def reconstruction(loss: nn.Module, output: VAEOutput, target: Tensor) -> Tensor:
-    """Return the reconstruction term of `loss`, averaged over the batch."""
-    return loss.reconstruction(output.logits, target)  # type: ignore[operator]
