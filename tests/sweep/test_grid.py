@@ -62,7 +62,7 @@ def test_commas_are_axes_outside_brackets_and_quotes(word, points):
         (["--dry-run"], "the option '--dry-run' stands after 'with'"),
         (
             [f"{key}={','.join(map(str, range(100)))}" for key in "abc"],
-            r"the grid has 1,000,000 points \(a \(100\) x b \(100\) x c \(100\)\); at most 100,000",
+            r"the grid has 1,000,000 points \(a \(100\) x b \(100\) x c \(100\)\); at most 20,000",
         ),
     ],
 )

@@ -4,6 +4,7 @@ The configuration is that of `run_commandline`. What a plan has no use for is le
 options, and the hardware, for which Sacred starts two processes a run.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,8 @@ from sacred import SETTINGS, Experiment
 from sacred.arg_parser import get_config_updates
 
 from replearn.runs.commandline import make_run
-from replearn.runs.config import parse_lists
+from replearn.runs.config import canonical, parse_lists
+from replearn.runs.sources import collect_sources
 
 
 def parse_words(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
@@ -30,6 +32,13 @@ def resolve_words(experiment: Experiment, words: Sequence[str]) -> dict[str, Any
     updates, presets = parse_words(words)
     with _without_hardware():
         return dict(make_run(experiment, None, updates, presets).config)
+
+
+def code_hash(experiment: Experiment) -> str:
+    """Return the `identity.code` of runs that start now."""
+    collect_sources(experiment)
+    sources = experiment.get_experiment_info()["sources"]
+    return hashlib.sha256(canonical(sources).encode()).hexdigest()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from replearn.errors import InputError
 from replearn.runs.config import parse_value
 
-MOST_POINTS = 100_000
+MOST_POINTS = 20_000  # a sweep's document holds 16 MB
 _OPEN, _CLOSE = "([{", ")]}"
 # What comes before a quote that begins a text; another quote is an apostrophe.
 _BEFORE_TEXT = (*_OPEN, "=", ",", ":", " ")

@@ -1,0 +1,64 @@
+"""The plan of a sweep: its points as checked configurations, each once."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from tqdm import tqdm
+
+from replearn.errors import InputError
+from replearn.runs.config import config_hash, group_hash
+from replearn.runs.resolving import resolve_words
+
+
+@dataclass(frozen=True)
+class Point:
+    """One configuration of a sweep, the words that gave it, and its hashes."""
+
+    words: list[str]
+    config: dict[str, Any]
+    config_hash: str
+    group_hash: str
+
+
+def make_plan(experiment: Any, grid: Iterable[Sequence[str]]) -> list[Point]:
+    """Resolve the points of a grid in this process; two spellings of a configuration are one point.
+
+    Args:
+        experiment: Sacred's.
+        grid: the words of each point, from `replearn.sweep.grid`.
+
+    Raises:
+        InputError: if a point has an unknown key, preset or value; the sentence names the nearest.
+    """
+    points: dict[str, Point] = {}
+    grid = list(grid)
+    slow = None if len(grid) > 200 else True  # None: a bar in a terminal, nothing in a log file
+    for words in tqdm(grid, "plan", unit="point", disable=slow, leave=False):
+        _check_own_words(words)
+        config = resolve_words(experiment, words)
+        key = config_hash(config)
+        if key not in points:
+            points[key] = Point(list(words), config, key, group_hash(config))
+    return list(points.values())
+
+
+def labels(points: Sequence[Point]) -> dict[str, str]:
+    """Return config hash -> the words by which a point differs from the others."""
+    common = reduce(set.intersection, (set(point.words) for point in points)) if points else set()
+    return {
+        point.config_hash: " ".join(word for word in point.words if word not in common)
+        or " ".join(point.words)
+        for point in points
+    }
+
+
+def _check_own_words(words: Sequence[str]) -> None:
+    for word in words:
+        key = word.partition("=")[0]
+        if key == "resume":
+            raise InputError(
+                f"{word!r} is of one run, and a sweep resumes its interrupted runs by itself; "
+                f"leave it out"
+            )
