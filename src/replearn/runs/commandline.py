@@ -1,7 +1,8 @@
 """Run a Sacred experiment from the command line: checked, observed, and with one exit code.
 
 Every config key is checked before a run document exists. Exit codes: 0 finished, 1 refused or
-failed, 3 finished but spooled because the database was away, 124 out of time, 128+n signal n.
+failed, 3 finished but spooled because the database was away, 4 another process of a sweep has this
+configuration, 124 out of time, 128+n signal n.
 """
 
 import copy
@@ -10,7 +11,7 @@ import hashlib
 import logging
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from docopt import DocoptExit, docopt
@@ -67,8 +68,27 @@ def _run(experiment: Experiment, argv: list[str]) -> int:
     if run.unobserved or options.get("--unobserved") or run.debug:
         run.unobserved = True
         return _execute(run, None)
-    observer = _observe(run)
-    return 0 if observer is None else _execute(run, observer)
+    from replearn.runs import claimed
+    from replearn.runs.database import open_database
+
+    identity = _identity(run)
+
+    def execute(run: Run, database: Any, claim: Any = None) -> int:
+        return _execute(run, _observe(run, database, identity, claim))
+
+    if (sweep := claimed.sweep_of()) is not None:
+
+        def resumed(dead: Mapping[str, Any]) -> Run:
+            return make_run(experiment, command, updates, presets, options, dead)
+
+        return claimed.run_claimed(sweep, run, identity, resumed, execute)
+    database = open_database()
+    if run.config.get("skip_finished"):
+        query = claimed.same_runs(run.experiment_info["name"], identity)
+        if (done := claimed.finished_run(database, query)) is not None:
+            print(claimed.skipped(done))
+            return 0
+    return execute(run, database)
 
 
 def parse(
@@ -112,8 +132,17 @@ def make_run(
     updates: dict[str, Any] | None = None,
     presets: Sequence[str] = (),
     options: dict[str, Any] | None = None,
+    ancestor: Mapping[str, Any] | None = None,
 ) -> Run:
     """Return the Sacred run of a checked configuration, not started yet and without observers.
+
+    Args:
+        experiment: to be run.
+        command: of the experiment; its default command unless given.
+        updates: of the configuration.
+        presets: names of named configs.
+        options: of the command line.
+        ancestor: the document of a dead run of this very configuration, to go on from.
 
     Raises:
         InputError: if a preset or a key is unknown, or a value does not fit.
@@ -126,6 +155,10 @@ def make_run(
         from replearn.runs.resumption import resumed_config
 
         updates, presets = resumed_config(str(experiment.path), base, updates, presets), []
+    if ancestor is not None:
+        # With another number of threads it would not be bit for bit the run that died.
+        updates = {"threads": ancestor["config"].get("threads"), **updates}
+        updates["resume"] = ancestor["_id"]
     if "threads" in base and updates.get("threads") is None:
         import torch
 
@@ -164,40 +197,23 @@ def _create(
             part.configurations, part.named_configs = configurations, named
 
 
-def _observe(run: Run):
-    """Attach the observer, which needs the database, and return it.
-
-    Returns None, after saying so, if the run should be skipped because it is done already.
-    """
-    from replearn.runs.database import open_database
+def _observe(run: Run, database: Any, identity: dict[str, Any], claim: Any = None):
+    """Attach the observer and return it."""
     from replearn.runs.observer import RunObserver
 
-    database = open_database()
-    identity = {
+    observer = RunObserver(database, identity=identity, claim=claim)
+    run.observers.append(observer)
+    return observer
+
+
+def _identity(run: Run) -> dict[str, Any]:
+    """Return what decides whether two runs are one; the digest of the data is not known yet."""
+    return {
         "config_hash": config_hash(run.config),
         "group_hash": group_hash(run.config),
         "data": None,
         "code": _code_hash(run),
     }
-    if run.config.get("skip_finished") and (done := _finished(database, run, identity)):
-        print(f"skipped: run {done} is finished and has this configuration")
-        return None
-    observer = RunObserver(database, identity=identity)
-    run.observers.append(observer)
-    return observer
-
-
-def _finished(database: Any, run: Run, identity: dict[str, Any]) -> int | None:
-    """Return the id of the newest finished run of this experiment with this configuration."""
-    from replearn.runs.query import find_runs
-
-    query = {
-        "experiment.name": run.experiment_info["name"],
-        "identity.config_hash": identity["config_hash"],
-        "status": "COMPLETED",
-    }
-    ids = [document["_id"] for document in database.runs.find(query, {"_id": 1})]
-    return max(find_runs({"id": ids}, database).ids, default=None) if ids else None
 
 
 def _code_hash(run: Run) -> str:
@@ -206,34 +222,42 @@ def _code_hash(run: Run) -> str:
 
 
 def _execute(run: Run, observer: Any) -> int:
-    from replearn.runs.signals import Interrupted, signals_handled
+    from replearn.runs.signals import CLAIMED, Interrupted, signals_dropped, signals_handled
 
     if run.config.get("threads"):
         import torch
 
         torch.set_num_threads(run.config["threads"])
-    failure: Exception | None = None
+    failure: BaseException | None = None
+    amiss = None
     with signals_handled():
         try:
             run()
-        except Interrupted as error:
-            print(f"{str(run.status).lower()}: what was measured so far is kept", file=sys.stderr)
-            return error.exit_code
-        except Exception as error:
+        except (Interrupted, Exception) as error:
             failure = error
         finally:
             # There is no document, and so no id, if the database refused the start.
             if observer is not None and observer.run_id is not None:
                 print(f"run {observer.run_id}: {observer.status}", flush=True)
+        if observer is not None and observer.claim is not None:
+            from replearn.runs.claimed import settle
+
+            signals_dropped()
+            amiss = settle(observer, failure, run.config.get("resume"))
+    if isinstance(failure, Interrupted):
+        print(f"{str(run.status).lower()}: what was measured so far is kept", file=sys.stderr)
+        return failure.exit_code
     if failure is not None:
         # Out here Ctrl-C is Python's own again, which a debugger needs.
         return _fail(failure, run)
+    if observer is not None and observer.claim_lost:
+        return CLAIMED
     if observer is not None and observer.failure:
         return SPOOLED if observer.spooled else 1  # the observer has said why
-    return 0
+    return 0 if amiss is None else _say(InputError(amiss))
 
 
-def _fail(error: Exception, run: Run) -> int:
+def _fail(error: BaseException, run: Run) -> int:
     """Say what ended the run: a sentence if it is foreseen, else, and with -d, the traceback.
 
     With -D, as in Sacred, the debugger opens where an unforeseen exception was raised; the run is

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from bson.errors import BSONError
@@ -25,10 +26,11 @@ def join_last_beat() -> None:
 
 
 def store_or_spool(
-    record: RunRecord, place: SpoolPlace, patience: float
+    record: RunRecord, place: SpoolPlace, patience: float, confirm: Callable[[], None]
 ) -> tuple[Path | None, str | None]:
     """Store the finished `record`, trying for `patience` seconds.
 
+    Each try calls `confirm` first, which may raise a PyMongoError and correct the status.
     Returns the folder where the run waits, and the sentence that says what is lost; both are None
     once the database has all of the run.
     """
@@ -38,6 +40,7 @@ def store_or_spool(
     lost: str | None = None
     while True:
         try:
+            confirm()
             record.finish()
         except (PyMongoError, OSError, BSONError) as error:
             first = spooled is None and lost is None

@@ -23,6 +23,7 @@ from sacred.serializer import flatten
 from replearn.errors import InputError
 from replearn.runs import signals
 from replearn.runs.artifacts import ArtifactStore, digest
+from replearn.runs.claims import Claim
 from replearn.runs.database import ensure_indexes
 from replearn.runs.ending import join_last_beat, store_or_spool
 from replearn.runs.metrics import MetricStore
@@ -47,9 +48,11 @@ class RunObserver(MongoObserver):
         identity: `config_hash`, `group_hash`, `data`, `code`; a top-level field of the document.
         spool_folder: where a run waits that cannot be stored; default sims/spool.
         patience: seconds to wait for the server at the end of a run; default PATIENCE.
+        claim: renewed with every heartbeat; a run that loses it is stopped, and never COMPLETED.
 
     After the run, `failure` is None if the database has all of it, else a sentence; `spooled` is
-    the folder where the run waits for `python -m runs sync`, if it does.
+    the folder where the run waits for `python -m runs sync`, if it does; `claim_lost` says who
+    has taken over, if somebody has.
     """
 
     def __init__(
@@ -58,8 +61,10 @@ class RunObserver(MongoObserver):
         identity: Mapping[str, Any] | None = None,
         spool_folder: Path | None = None,
         patience: float | None = None,
+        claim: Claim | None = None,
     ):
         self.database = database
+        self.claim, self.claim_lost = claim, ""
         self.identity = dict(identity or {})
         self.patience = PATIENCE if patience is None else patience
         self.spooled: Path | None = None
@@ -133,6 +138,8 @@ class RunObserver(MongoObserver):
             "heartbeat": None,
             "identity": self.identity,
         }
+        if self.claim is not None:
+            document["claim"] = self.claim.document()
         metrics = MetricStore(self.database.metrics)
         artifacts = ArtifactStore(self.fs, self._place.copies)
         record = RunRecord(self.database, document, metrics, artifacts)
@@ -141,6 +148,8 @@ class RunObserver(MongoObserver):
                 ensure_indexes(self.database)
                 document["experiment"]["sources"] = self.save_sources(ex_info)
                 record.insert()
+                if self.claim is not None:
+                    self.claim.started(record.run_id)
             except (PyMongoError, BSONError) as error:
                 raise InputError(
                     f"the run cannot be stored in database {self.database.name} at "
@@ -173,6 +182,7 @@ class RunObserver(MongoObserver):
             record.document["captured_out"] = plain(shorten(captured_out))
             record.document["heartbeat"] = to_milliseconds(beat_time)
             if time.monotonic() > self._away_until:  # a try costs seconds, the end waits for it
+                self._keep_claim(record)
                 record.flush()
                 self._is_back()
 
@@ -256,12 +266,27 @@ class RunObserver(MongoObserver):
             patience = self.patience if status in ("COMPLETED", "FAILED") else HASTE
             try:
                 self.spooled, self._lost = store_or_spool(
-                    record, self._place, min(patience, self.patience)
+                    record,
+                    self._place,
+                    min(patience, self.patience),
+                    confirm=lambda: self._keep_claim(record),
                 )
             except Exception as error:  # Sacred would print this and end with exit code 0
                 self._lost = f"run {record.run_id} could not be stored: {reason(error)}"
         if self.failure:
             say(self.failure)
+
+    def _keep_claim(self, record: RunRecord) -> None:
+        """Renew the lease; once another process has taken over, this run is not to be finished."""
+        if self.claim is None:
+            return
+        if not self.claim_lost and not self.claim.renew():
+            record.check()  # the database of a stranger knows of no claim
+            self.claim_lost = f"run {self.run_id} stops: {self.claim.loss()}"
+            say(self.claim_lost)
+            signals.interrupt_main(signals.ClaimLost(self.claim_lost))
+        if self.claim_lost and record.document["status"] == "COMPLETED":
+            record.document["status"] = "INTERRUPTED"
 
     # Outages and problems
 

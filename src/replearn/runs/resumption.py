@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pymongo.database import Database
+
 from replearn.errors import InputError
 from replearn.runs.config import VOLATILE
 from replearn.runs.run import Run
@@ -13,7 +15,20 @@ from replearn.training.schedules import DEPEND_ON_LENGTH
 # Only the length may change: with any other value it would not be the same run.
 MAY_CHANGE = ("training.steps", "training.epochs")
 ALIVE = timedelta(seconds=120)
+OWN_FAULT = ("InputError", "DivergedError")
 NEEDED = ("experiment.name", "status", "heartbeat", "start_time", "config", "artifacts")
+
+
+class UnusableState(InputError):
+    """The resume state of a run is damaged, or of other data: another run may do, or none."""
+
+
+class StillRunning(Exception):
+    """A run of this configuration is alive; `run_id` says which."""
+
+    def __init__(self, run_id: int):
+        super().__init__(f"run {run_id} is alive")
+        self.run_id = run_id
 
 
 def resumed_config(
@@ -61,6 +76,33 @@ def resumed_config(
     return {**config, **given, "training": training, "resume": run_id}
 
 
+def find_dead(
+    database: Database, query: Mapping[str, Any], key: str, spoiled: Sequence[int] = ()
+) -> dict[str, Any] | None:
+    """Return the newest run that can be taken up again, None if there is none.
+
+    Args:
+        database: the database of runs.
+        query: that all runs of one configuration match, and no others.
+        key: of the claim that this process has: another run of the same claim is dead.
+        spoiled: runs to pass over.
+
+    Raises:
+        StillRunning: if one of them, without a claim, has a fresh heartbeat.
+    """
+    states = {"$in": ["RUNNING", "INTERRUPTED", "TIMEOUT", "FAILED"]}
+    fields = dict.fromkeys((*NEEDED, "claim", "fail_trace"), 1)
+    newest_first = database.runs.find({**query, "status": states}, fields).sort("_id", -1)
+    dead = None
+    for run in newest_first:
+        claimed = (run.get("claim") or {}).get("key") == key
+        if run["status"] == "RUNNING" and not claimed and _silence(run) < ALIVE:
+            raise StillRunning(run["_id"])
+        if dead is None and run["_id"] not in spoiled and _has_state(run) and not _at_fault(run):
+            dead = run
+    return dead
+
+
 def load_ancestor(run: Any, run_id: int) -> tuple[bytes, Run]:
     """Name the ancestor in the run's info, and return its resume state and itself.
 
@@ -94,18 +136,32 @@ def _check_resumable(ancestor: Mapping[str, Any]) -> None:
     run_id, status = ancestor["_id"], ancestor["status"]
     if status == "COMPLETED":
         raise InputError(f"run {run_id} is finished; there is nothing to resume")
-    seen = ancestor.get("heartbeat") or ancestor.get("start_time")
-    now = datetime.now(UTC).replace(tzinfo=None)
-    if status == "RUNNING" and seen is not None and now - seen < ALIVE:
+    silence = _silence(ancestor)
+    if status == "RUNNING" and silence < ALIVE:
         raise InputError(
-            f"run {run_id} is still running (last seen {(now - seen).seconds} s ago); stop it "
+            f"run {run_id} is still running (last seen {silence.seconds} s ago); stop it "
             f"first, or wait {ALIVE.seconds} s if it died"
         )
-    names = {artifact["name"] for artifact in ancestor.get("artifacts", [])}
-    if not {TENSORS, SETTINGS} <= names:
+    if not _has_state(ancestor):
         raise InputError(
             f"run {run_id} ended before its first resume state was stored; start it anew"
         )
+
+
+def _silence(run: Mapping[str, Any]) -> timedelta:
+    """Return for how long a run has given no sign of life."""
+    seen = run.get("heartbeat") or run.get("start_time")
+    return timedelta.max if seen is None else datetime.now(UTC).replace(tzinfo=None) - seen
+
+
+def _has_state(run: Mapping[str, Any]) -> bool:
+    return {TENSORS, SETTINGS} <= {artifact["name"] for artifact in run.get("artifacts", [])}
+
+
+def _at_fault(run: Mapping[str, Any]) -> bool:
+    """Return whether a run failed by its configuration, and would do so again from its state."""
+    last = "".join((run.get("fail_trace") or [])[-1:])
+    return run["status"] == "FAILED" and last.split(":")[0].rpartition(".")[2] in OWN_FAULT
 
 
 def _paths(tree: Mapping[str, Any], prefix: str = ""):

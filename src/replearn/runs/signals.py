@@ -2,6 +2,8 @@
 
 INT, TERM, HUP   status INTERRUPTED, exit code 128 + number (130, 143, 129)
 USR1             status TIMEOUT, exit code 124 (SLURM sends it before the time limit)
+
+A run whose claim another process has taken over is stopped likewise, by `interrupt_main`.
 """
 
 import _thread
@@ -17,6 +19,7 @@ from types import FrameType
 from sacred.utils import SacredInterrupt, TimeoutInterrupt
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+CLAIMED = 4  # the exit code of what another process does
 _DELICATE = {threading.__file__, queue.__file__}
 _GRACE = 200  # times 5 ms: code that waits in a lock for good is interrupted all the same
 
@@ -25,6 +28,7 @@ _waiting: int | None = None
 _raised = False
 _postponed = 0
 _hurry = False
+_cause: "Interrupted | None" = None
 
 
 class Interrupted(KeyboardInterrupt):
@@ -52,14 +56,23 @@ class TimedOut(Interrupted):
         self.exit_code = 124
 
 
+class ClaimLost(Interrupted):
+    """Another process has taken over the configuration of this run."""
+
+    def __init__(self, sentence: str):
+        super().__init__(signal.SIGUSR1)
+        self.args = (sentence,)
+        self.exit_code = CLAIMED
+
+
 def handle_signals() -> None:
     """Let INT, TERM, HUP and USR1 end the run in good order; called in the main thread.
 
     A signal that is ignored stays ignored: HUP under nohup, INT of a job that a script started
     with `&`. Only the first signal interrupts: later ones must not break the storing that it began.
     """
-    global _raised, _waiting, _postponed, _hurry
-    _raised, _waiting, _postponed, _hurry = False, None, 0, False
+    global _raised, _waiting, _postponed, _hurry, _cause
+    _raised, _waiting, _postponed, _hurry, _cause = False, None, 0, False, None
     for signum in SIGNALS:
         if signum == signal.SIGUSR1 or signal.getsignal(signum) != signal.SIG_IGN:
             signal.signal(signum, _on_signal)
@@ -100,6 +113,17 @@ def signals_dropped() -> None:
     _raised, _waiting = True, None
 
 
+def interrupt_main(cause: Interrupted) -> None:
+    """Raise `cause` in the main thread, from another one, as a signal would.
+
+    Without `handle_signals` nobody expects it, and nothing happens; nor while the run is stored.
+    """
+    global _cause
+    if not _raised and signal.getsignal(signal.SIGUSR1) is _on_signal:
+        _cause = cause
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+
 def in_a_hurry() -> bool:
     """Return whether a signal came while the run is being stored: wait for no server then."""
     return _hurry
@@ -122,6 +146,8 @@ def _on_signal(signum: int, frame: FrameType | None) -> None:
 def _interrupt(signum: int) -> None:
     global _raised
     _raised = True
+    if _cause is not None:
+        raise _cause
     raise TimedOut(signum) if signum == signal.SIGUSR1 else Interrupted(signum)
 
 

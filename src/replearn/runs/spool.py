@@ -22,6 +22,7 @@ from pymongo.errors import PyMongoError
 from replearn.errors import InputError
 from replearn.paths import sims_folder
 from replearn.runs.artifacts import ArtifactStore, digest
+from replearn.runs.claims import Claim, is_superseded
 from replearn.runs.database import ensure_indexes
 from replearn.runs.metrics import MetricStore
 from replearn.runs.record import IdTaken, RunRecord, WrongDatabase
@@ -127,13 +128,18 @@ def read_spool(folder: Path, database: Database) -> RunRecord:
 
 
 def sync(
-    database: Database, folder: Path | None = None, say: Callable[[str], None] = print
+    database: Database,
+    folder: Path | None = None,
+    say: Callable[[str], None] = print,
+    claim: Claim | None = None,
 ) -> list[int]:
     """Store the runs that wait for `database`, and return the ids of those stored.
 
     What the database already has is not sent again, so a sync that was cut off can be repeated. A
     run leaves the spool once the database has all of it. One that cannot be stored stays, and
-    `say` is told why; `spooled_runs` lists what is left.
+    `say` is told why; `spooled_runs` lists what is left. A finished run whose configuration another
+    process has taken over since is stored as INTERRUPTED: no configuration is finished twice. With
+    a `claim` only the runs of that configuration are stored, and become the claim's.
     """
     waiting = spooled_runs(database.name, folder)
     if waiting:
@@ -142,6 +148,13 @@ def sync(
     for place in waiting:
         try:
             record = read_spool(place, database)
+            document = record.document
+            if claim is not None:
+                if (document.get("claim") or {}).get("key") != claim.key:
+                    continue
+                document["claim"] = claim.document()
+            elif document["status"] == "COMPLETED" and is_superseded(database, document):
+                document["status"] = "INTERRUPTED"
             record.finish()
         except InputError as error:
             say(str(error))

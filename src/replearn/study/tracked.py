@@ -15,10 +15,11 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from replearn.errors import InputError
 from replearn.models.initialisation import initialise
 from replearn.paths import sims_folder
 from replearn.runs.history import History
-from replearn.runs.resumption import differences, load_ancestor
+from replearn.runs.resumption import UnusableState, differences, load_ancestor
 from replearn.runs.signals import Interrupted, signals_held
 from replearn.study.task import Task
 from replearn.study.versions import versions
@@ -111,12 +112,15 @@ class _Training:
         self.window = WindowAverage(self.history.log, every, self.optimizer, past.get("window", ()))
 
     def _take_up(self, run_id: int) -> dict[str, Any]:
-        content, ancestor = load_ancestor(self.sacred_run, run_id)
-        past = resume.load_state(content, self.model, self.loss, self.optimizer, self.noise)
-        self.done = past["step"]
-        for step in weights_steps(ancestor.artifacts):
-            if step <= self.done:
-                self.store.file(weights_name(step), ancestor.read(weights_name(step)))
+        try:
+            content, ancestor = load_ancestor(self.sacred_run, run_id)
+            past = resume.load_state(content, self.model, self.loss, self.optimizer, self.noise)
+            self.done = past["step"]
+            for step in weights_steps(ancestor.artifacts):
+                if step <= self.done:
+                    self.store.file(weights_name(step), ancestor.read(weights_name(step)))
+        except InputError as error:
+            raise UnusableState(str(error)) from error
         for difference in differences(past["circumstances"], self._circumstances()):
             print(f"resumed, but not bit for bit: {difference}", file=sys.stderr)
         return past
