@@ -141,8 +141,7 @@ def factor_lines(dataset: ImageDataset) -> list[str]:
 
 def _kind(dataset: ImageDataset) -> str:
     if not dataset.is_twin:
-        kind, _, digest = dataset.digest.rpartition(" ")  # "md5 …", or a sha256 alone
-        return f"published ({kind or 'sha256'} {digest[:12]}…)"
+        return f"published (sha256 {dataset.digest[:12]}…)"
     stands_in = "a twin, " if DECLARATIONS[dataset.name].files else ""
     return f"{stands_in}drawn by replearn ({dataset.digest})"
 

@@ -4,13 +4,12 @@ import json
 import os
 import subprocess
 import sys
-import zipfile
-from io import BytesIO
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
+from benchmark.published import pass_for, write_holes
 from replearn.dataset import DECLARATIONS
 from replearn.paths import root
 
@@ -45,23 +44,22 @@ print(json.dumps({"load": loaded - start, "first": first - loaded, "rate": rate,
 """
 
 
-def cost_of(name: str, seconds: float, data: Path | None = None) -> dict[str, float] | None:
+def cost_of(name: str, seconds: float) -> dict[str, float] | None:
     """Return what loading and batches of a data set cost, or None if its files are not here.
 
     Args:
         name: a data set.
         seconds: for how long random batches of 64 are taken.
-        data: a folder in place of $REPLEARN_DATA, which has its files.
 
     Returns:
         "load" and "first" (seconds), "rate" (images a second), "memory" (bytes of anonymous memory
         that the process grew by).
     """
-    if data is None and "missing" in DECLARATIONS[name].whereabouts():
+    if "missing" in DECLARATIONS[name].whereabouts():
         return None
     prepare = f"from replearn.dataset import load; load({name!r})"  # files checked, converted
-    _python(data, prepare)
-    return json.loads(_python(data, MEASURE, name, str(seconds)).splitlines()[-1])
+    _python(prepare)
+    return json.loads(_python(MEASURE, name, str(seconds)).splitlines()[-1])
 
 
 def cost_of_mpi3d(seconds: float) -> dict[str, float]:
@@ -69,37 +67,31 @@ def cost_of_mpi3d(seconds: float) -> dict[str, float]:
 
     Batches of it read nothing from a disk, so "rate" says nothing of the published file.
     """
+    with elsewhere() as folder:
+        path = folder / "mpi3d_real.npz"
+        write_holes(path, (DECLARATIONS["mpi3d_real"].n_images, 64, 64, 3))
+        pass_for(DECLARATIONS["mpi3d_real"].files[0], path)
+        return cost_of("mpi3d_real", seconds) or {}
+
+
+@contextmanager
+def elsewhere() -> Iterator[Path]:
+    """Give an empty folder, which is $REPLEARN_DATA meanwhile."""
+    before = os.environ.get("REPLEARN_DATA")
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "mpi3d_real.npz"
-        _write_holes(path, (DECLARATIONS["mpi3d_real"].n_images, 64, 64, 3))
-        stat, (file,) = path.stat(), DECLARATIONS["mpi3d_real"].files
-        known = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "md5": file.md5}
-        path.with_name(f"{path.name}.digest.json").write_text(json.dumps(known))
-        found = cost_of("mpi3d_real", seconds, Path(folder))
-    return found or {}
+        os.environ["REPLEARN_DATA"] = folder
+        try:
+            yield Path(folder)
+        finally:
+            del os.environ["REPLEARN_DATA"]
+            if before is not None:
+                os.environ["REPLEARN_DATA"] = before
 
 
-def _write_holes(path: Path, shape: tuple[int, ...]) -> None:
-    """Write what numpy.savez would write of zeros, without taking space for them."""
-    header = BytesIO()
-    np.lib.format.write_array_header_1_0(
-        header, {"descr": "|u1", "fortran_order": False, "shape": shape}
-    )
-    member = zipfile.ZipInfo("images.npy")
-    member.file_size = member.compress_size = header.tell() + int(np.prod(shape))
-    member.CRC = member.header_offset = 0  # nothing reads all of it
-    with zipfile.ZipFile(path, "w") as archive, open(path, "r+b") as file:
-        file.write(member.FileHeader(zip64=True) + header.getvalue())
-        archive.filelist.append(member)
-        archive.start_dir, archive._didModify = file.tell() + int(np.prod(shape)), True  # type: ignore[attr-defined]
-
-
-def _python(data: Path | None, code: str, *argv: str) -> str:
-    place = {"REPLEARN_DATA": str(data)} if data else {}
+def _python(code: str, *argv: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", code, *argv], cwd=root(), capture_output=True, text=True,
-        env={**os.environ, **place},
-    )  # fmt: skip
+        [sys.executable, "-c", code, *argv], cwd=root(), capture_output=True, text=True
+    )
     if done.returncode:
         raise RuntimeError(done.stderr)
     return done.stdout

@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from replearn.dataset.cache import made_once, mapped, write_array
+from replearn.dataset.cache import lock, made_once, mapped, write_array
 from replearn.errors import InputError
 
 BLOCKS = np.arange(24, dtype=np.uint8).reshape(3, 2, 4)
@@ -61,6 +62,27 @@ def test_read_only_data_folder_is_left_alone(home, tmp_path, monkeypatch):
     monkeypatch.setenv("REPLEARN_DATA", str(published))
     assert made_once("test.npy", write).parent == home / "data"
     assert not list(published.iterdir())
+
+
+def test_lock_that_was_removed_keeps_nobody_out(home):
+    """Who waited for it takes the one that is there, and nothing is left behind."""
+    path = home / "data" / "test.npy"
+    order = []
+
+    def work(name):
+        with lock(path):
+            order.append(f"{name} in")
+            time.sleep(0.05)
+            order.append(f"{name} out")
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [entry[2:] for entry in order] == ["in", "out"] * 3
+    assert [entry[0] for entry in order[::2]] == [entry[0] for entry in order[1::2]]
+    assert list((home / "data").iterdir()) == []
 
 
 @pytest.mark.slow
@@ -138,6 +160,21 @@ def test_truncated_file_is_one_sentence(home, size):
     path = made_once("test.npy", write)
     with open(path, "r+b") as file:
         file.truncate(size)
+    with pytest.raises(InputError, match=r"test.npy is damaged; delete it and it is made again"):
+        mapped(path, (6, 4))
+
+
+@pytest.mark.parametrize("kind", ["zip", "folder", "header"])
+def test_what_is_no_array_is_one_sentence(home, kind):
+    path = home / "data" / "test.npy"
+    if kind == "zip":
+        with open(path, "wb") as file:
+            np.savez(file, images=BLOCKS)
+    elif kind == "folder":
+        path.mkdir()
+    else:  # a header that Python's tokenizer gives up on
+        made_once("test.npy", write)
+        path.write_bytes(path.read_bytes().replace(b"}", b"("))
     with pytest.raises(InputError, match=r"test.npy is damaged; delete it and it is made again"):
         mapped(path, (6, 4))
 

@@ -12,8 +12,9 @@ from replearn.dataset import load
 from replearn.dataset.arrays import PackedImages
 from replearn.dataset.drawn import DrawnImages
 from replearn.dataset.dsprites_variants import coloured, noisy, read_picture, screaming
+from replearn.dataset.files import keep_digests
 from replearn.dataset.splitmix import outputs, seeds_of
-from replearn.dataset.sprites import sprite
+from replearn.dataset.sprites import SHA256, sprite
 from replearn.errors import InputError
 
 N = 4000
@@ -179,6 +180,7 @@ def twin(home):
     )
     bits[-1024:] = HEARTS
     bits.flush()
+    keep_digests(home / "data" / "dsprites-twin-1.npy", {"sha256": SHA256})
     return home
 
 

@@ -176,8 +176,25 @@ def test_digest_is_kept_beside_the_file_until_it_changes(home):
     path.write_bytes(CONTENT[::-1])  # same size
     os.utime(path, ns=(0, kept["mtime_ns"] + 1))
     assert file_digest(path) == hashlib.sha256(CONTENT[::-1]).hexdigest()
+    path.write_bytes(CONTENT)  # and the same time: a copy that keeps times
+    os.utime(path, ns=(0, kept["mtime_ns"] + 1))
+    assert file_digest(path) == SHA256
     note.write_text("not json")
+    path.write_bytes(CONTENT[::-1])
     assert file_digest(path) == hashlib.sha256(CONTENT[::-1]).hexdigest()
+
+
+@pytest.mark.parametrize("kind", ["md5", "git_sha1"])
+def test_sha256_comes_with_any_other_digest(home, monkeypatch, kind):
+    path = home / "data" / "file"
+    path.write_bytes(CONTENT)
+    expected = {
+        "md5": hashlib.md5(CONTENT).hexdigest(),
+        "git_sha1": hashlib.sha1(b"blob 9000\0" + CONTENT).hexdigest(),
+    }
+    assert file_digest(path, kind) == expected[kind]
+    monkeypatch.setattr("replearn.dataset.files._digests", None)  # nothing is read again
+    assert file_digest(path) == SHA256
 
 
 def test_read_only_folder_has_its_digests_kept_elsewhere(home, tmp_path, monkeypatch):

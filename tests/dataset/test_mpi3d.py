@@ -1,54 +1,25 @@
 """MPI3D: files of the published format and size, with holes, mapped where they lie."""
 
-import io
-import json
 import os
 import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from benchmark.published import write_holes
 from replearn.dataset import DECLARATIONS, load
+from replearn.dataset.files import keep_digests
 from replearn.dataset.mpi3d import FACTORS, ChannelsLast, published_images
 from replearn.errors import InputError
 
 RNG = np.random.default_rng(0)
 N = 1_036_800
+SHAPE = (N, 64, 64, 3)
 IMAGE = 64 * 64 * 3  # bytes
 KNOWN = {i: RNG.integers(0, 256, (64, 64, 3), np.uint8) for i in (0, 1, 500_000, 777_777, N - 1)}
 VARIANTS = ("mpi3d_toy", "mpi3d_realistic", "mpi3d_real")
-
-
-def write_file(path: Path, n=N, known=KNOWN, shape=(64, 64, 3), name="images", dtype="|u1"):
-    """Write what numpy.savez would, but leave holes for all images that are not `known`."""
-    with zipfile.ZipFile(path, "w") as archive:
-        member, file = zipfile.ZipInfo(f"{name}.npy"), archive.fp
-        descr = {"descr": dtype, "fortran_order": False, "shape": (n, *shape)}
-        header = io.BytesIO()
-        np.lib.format.write_array_header_1_0(header, descr)
-        length = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        member.file_size = member.compress_size = header.tell() + n * length
-        member.CRC = member.header_offset = 0  # nothing reads all of it
-        file.write(member.FileHeader(zip64=True))
-        file.write(header.getvalue())
-        start = file.tell()
-        for i, image in known.items():
-            file.seek(start + i * length)
-            file.write(image.tobytes())
-        file.seek(start + n * length)
-        archive.filelist.append(member)
-        archive.start_dir, archive._didModify = file.tell(), True
-    return path
-
-
-def mark_genuine(path: Path, md5: str):
-    """Leave the note that stands beside a file whose digest has been computed before."""
-    stat = path.stat()
-    note = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "md5": md5}
-    path.with_name(f"{path.name}.digest.json").write_text(json.dumps(note))
 
 
 def own_memory() -> int:
@@ -58,9 +29,9 @@ def own_memory() -> int:
 
 
 def test_first_batch_of_a_file_of_full_size_comes_without_reading_it(home):
-    path = write_file(home / "data" / "mpi3d_real.npz")
+    path = write_holes(home / "data" / "mpi3d_real.npz", SHAPE, KNOWN)
     assert path.stat().st_size > N * IMAGE and os.stat(path).st_blocks * 512 < 1e6
-    mark_genuine(path, "0f33f609918fb5c97996692f91129802")
+    keep_digests(path, {"md5": "0f33f609918fb5c97996692f91129802", "sha256": 64 * "5"})
     load("digits")  # what any first data set brings along
     before, start = own_memory(), time.perf_counter()
     dataset = load("mpi3d_real")
@@ -71,7 +42,7 @@ def test_first_batch_of_a_file_of_full_size_comes_without_reading_it(home):
     assert batch.is_contiguous()
     assert seconds < 3 and grown < 100e6
     assert len(dataset) == N and not dataset.is_twin and dataset.note == ""
-    assert dataset.digest == "md5 0f33f609918fb5c97996692f91129802"
+    assert dataset.digest == 64 * "5"
     assert dataset.factors[777_777].tolist() == by_hand(777_777)
     chosen = dataset.take([N - 1, 5]).images[:]
     np.testing.assert_array_equal(chosen[0].numpy(), expected[-1])
@@ -120,18 +91,21 @@ def test_compressed_file_is_refused_room_or_unpacked_once(home, monkeypatch):
     ("change", "sentence"),
     [
         (
-            {"n": 460_800, "known": {}},
+            {"shape": (460_800, 64, 64, 3)},
             r"is the smaller toy set that disentanglement_lib downloads \(1,036,800 images were "
             r"expected, it has 460,800 of 4 colors and 4 shapes\); get mpi3d_toy.npz from https",
         ),
-        ({"n": 99, "known": {}}, r"holds images of uint8 \(99, 64, 64, 3\), where uint8 \(1036800"),
-        ({"shape": (32, 32, 3), "known": {}}, r"holds images of uint8 \(1036800, 32, 32, 3\), wh"),
-        ({"dtype": "<f4", "known": {}}, r"holds images of float32 .* get the published file again"),
-        ({"name": "imgs", "known": {}}, r"cannot be read as MPI3D \(it has no array 'images'\)"),
+        (
+            {"shape": (99, 64, 64, 3)},
+            r"holds images of uint8 \(99, 64, 64, 3\), where uint8 \(1036800",
+        ),
+        ({"shape": (N, 32, 32, 3)}, r"holds images of uint8 \(1036800, 32, 32, 3\), wh"),
+        ({"dtype": "<f4"}, r"holds images of float32 .* get the published file again"),
+        ({"name": "imgs"}, r"cannot be read as MPI3D \(it has no array 'images'\)"),
     ],
 )
 def test_foreign_files_are_one_sentence_at_once(home, change, sentence):
-    write_file(home / "data" / "mpi3d_toy.npz", **change)
+    write_holes(home / "data" / "mpi3d_toy.npz", **{"shape": SHAPE} | change)
     start = time.perf_counter()
     with pytest.raises(InputError, match=rf"mpi3d_toy.npz {sentence}"):
         load("mpi3d_toy")
@@ -139,7 +113,7 @@ def test_foreign_files_are_one_sentence_at_once(home, change, sentence):
 
 
 def test_truncated_file_and_text_are_one_sentence(home):
-    path = write_file(home / "data" / "mpi3d_toy.npz")
+    path = write_holes(home / "data" / "mpi3d_toy.npz", SHAPE)
     os.truncate(path, path.stat().st_size // 2)
     with pytest.raises(InputError, match=r"mpi3d_toy.npz cannot be read as MPI3D \(File is not a"):
         load("mpi3d_toy")
@@ -149,8 +123,8 @@ def test_truncated_file_and_text_are_one_sentence(home):
 
 
 def test_variants_that_were_swapped_are_one_sentence(home):
-    path = write_file(home / "data" / "mpi3d_toy.npz")
-    mark_genuine(path, "0f33f609918fb5c97996692f91129802")  # of mpi3d_real
+    path = write_holes(home / "data" / "mpi3d_toy.npz", SHAPE)
+    keep_digests(path, {"md5": "0f33f609918fb5c97996692f91129802"})  # of mpi3d_real
     with pytest.raises(
         InputError, match=r"mpi3d_toy.npz is damaged or not the published file \(its md5 is 0f33f6"
     ):

@@ -121,6 +121,22 @@ def test_missing_file_that_is_wanted_is_one_sentence(home):
         load("shapes3d", source=1)
 
 
+@pytest.mark.parametrize(
+    ("name", "shape", "dtype"),
+    [
+        ("shapes3d-twin-1", (480, 4, 4096), np.int16),
+        ("dsprites-twin-1", (737_280, 512), np.uint8),
+    ],
+)
+def test_file_in_place_of_what_is_drawn_does_not_load(home, name, shape, dtype):
+    """A file of zeros, of the right name, shape and size."""
+    np.lib.format.open_memmap(home / "data" / f"{name}.npy", "w+", dtype, shape).flush()
+    with pytest.raises(
+        InputError, match=rf"{name}.npy is not what {name[:-2]} 1 draws \(its sha256 is .*; delete"
+    ):
+        load(name.partition("-")[0], source="twin")
+
+
 @pytest.mark.slow
 def test_twin_is_cast_once_where_the_file_is_missing(home, capsys):
     dataset = load("shapes3d")

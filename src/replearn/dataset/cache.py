@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -80,13 +80,13 @@ def mapped(path: Path, shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> N
     """Return the array in `path` as a private memory map: pages are read when they are used.
 
     Raises:
-        InputError: if the file is cut short or holds something else.
+        InputError: if the file is cut short, holds something else or is no .npy file at all.
     """
     try:
         _read_ahead(path)
         # "c": torch wants writable memory; nothing written to it ever reaches the file.
-        array = np.load(path, mmap_mode="c", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        array = np.lib.format.open_memmap(path, mode="c")
+    except Exception as error:  # whatever NumPy's reader of headers meets in a damaged file
         raise InputError(f"{path} is damaged; delete it and it is made again") from error
     if array.shape != shape or array.dtype != dtype:
         raise InputError(
@@ -118,13 +118,28 @@ def _read_ahead(path: Path) -> None:
 @contextmanager
 def lock(path: Path) -> Iterator[None]:
     """Hold the right to write `path`; the system takes it back when the process ends, however."""
-    with open(path.with_name(f".{path.name}.lock"), "a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            _LOG.warning("another process writes %s: waiting for it", path)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    place = path.with_name(f".{path.name}.lock")
+    while True:
+        with open(place, "a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                _LOG.warning("another process writes %s: waiting for it", path)
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if not _is_at(file, place):
+                continue  # who held it before has removed it: this lock keeps nobody out
+            try:
+                yield
+            finally:
+                place.unlink(missing_ok=True)
+            return
+
+
+def _is_at(file: IO, place: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), place.stat())
+    except FileNotFoundError:
+        return False
 
 
 def is_writable(folder: Path) -> bool:

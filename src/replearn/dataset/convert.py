@@ -1,17 +1,53 @@
-"""Published images that are unpacked once into a memory map, if the disk has room for them."""
+"""Images that are drawn or unpacked once into a memory map, if the disk has room for them."""
 
 import math
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from tqdm import tqdm
 
 from replearn.dataset.cache import made_once, mapped, write_array
+from replearn.dataset.files import file_digest
 from replearn.errors import InputError
 from replearn.paths import root
+
+
+def drawn(
+    generator: str,
+    sha256: str,
+    shape: tuple[int, ...],
+    write: Callable[[BinaryIO], None],
+    dtype: DTypeLike = np.uint8,
+) -> NDArray:
+    """Return the memory map of what a generator draws, which `write` draws the first time.
+
+    Args:
+        generator: "<name> <version>"; data/<name>-<version>.npy keeps what it draws.
+        sha256: of that file; it is computed once, so a file from elsewhere does not load.
+        shape: of the whole array.
+        write: draws into a file.
+        dtype: of the array.
+
+    Raises:
+        InputError: if the file holds something else.
+    """
+    path = made_once(kept_name(generator), write)
+    array = mapped(path, shape, dtype)
+    digest = file_digest(path)
+    if digest != sha256:
+        raise InputError(
+            f"{path} is not what {generator} draws (its sha256 is {digest[:12]}…); delete it and "
+            "it is drawn again, or report it if this machine has just drawn it"
+        )
+    return array
+
+
+def kept_name(generator: str) -> str:
+    """Return the name of the file in data/ that keeps what `generator` draws."""
+    return f"{generator.replace(' ', '-')}.npy"
 
 
 def converted(

@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from replearn.dataset import sprites
 from replearn.dataset.arrays import PackedImages
-from replearn.dataset.cache import made_once, mapped, write_array
+from replearn.dataset.cache import write_array
+from replearn.dataset.convert import converted, drawn, kept_name
 from replearn.dataset.declaration import Declaration
 from replearn.dataset.files import DataFile, file_digest, missing
 from replearn.dataset.images import FactorSpace, ImageDataset
@@ -72,28 +73,37 @@ def load(source: str = "auto", download: bool = False) -> ImageDataset:
         path = HDF5.find() or NPZ.find() or (HDF5.download() if download else None)
         if path is None and source == "real":
             raise missing("dsprites", DSPRITES.files, "use the redrawn images with source='twin'")
-    if path is not None:
-        return _dataset(f"dsprites-{file_digest(path)[:12]}.npy", published_blocks(path), path)
-    return _dataset(DSPRITES.kept, sprites.all_sprites(), None)
+    return _twin() if path is None else _published(path)
 
 
-def _dataset(kept: str, blocks: Iterator[NDArray[np.uint8]], path: Path | None) -> ImageDataset:
-    """Return the data set whose packed images stand in data/<kept>, or come from `blocks`."""
+def _published(path: Path) -> ImageDataset:
+    """Return the images of a published file, packed once."""
+    digest = file_digest(path)
+    kept = f"dsprites-{digest[:12]}.npy"
+    return _dataset(converted(kept, _PACKED, published_blocks(path), "packing dsprites"), digest)
+
+
+def _twin() -> ImageDataset:
+    """Return the redrawn images, drawn once."""
 
     def write(file: BinaryIO) -> None:
-        title = "drawing dsprites" if path is None else "packing dsprites"
         total = len(FACTORS) // 1024
-        write_array(file, _PACKED, tqdm(blocks, title, total, unit_scale=1024, unit="image"))
+        blocks = tqdm(sprites.all_sprites(), "drawing dsprites", total, unit_scale=1024)
+        write_array(file, _PACKED, blocks)
 
-    packed = made_once(kept, write)
+    return _dataset(drawn(sprites.GENERATOR, sprites.SHA256, _PACKED, write), "")
+
+
+def _dataset(bits: NDArray[np.uint8], digest: str) -> ImageDataset:
+    """Return the data set of packed images, published ones if there is the `digest` of a file."""
     return ImageDataset(
         "dsprites",
-        PackedImages(mapped(packed, _PACKED), _SHAPE),
+        PackedImages(bits, _SHAPE),
         factors=FACTORS.factors(np.arange(len(FACTORS))),
         factor_space=FACTORS,
-        is_twin=path is None,
-        digest=sprites.GENERATOR if path is None else file_digest(path),
-        note=_TWIN_NOTE if path is None else "",
+        is_twin=not digest,
+        digest=digest or sprites.GENERATOR,
+        note="" if digest else _TWIN_NOTE,
     )
 
 
@@ -143,6 +153,6 @@ DSPRITES = Declaration(
     files=(HDF5, NPZ),
     any_file=True,
     drawn=sprites.GENERATOR,
-    kept=f"{sprites.GENERATOR.replace(' ', '-')}.npy",
+    kept=kept_name(sprites.GENERATOR),
     terms="Apache 2.0 (its repository)",
 )

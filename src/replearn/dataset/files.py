@@ -58,10 +58,9 @@ class DataFile:
     def verification(self) -> str:
         """What it means that `find` found the file, in one phrase."""
         for kind, digest in self.digests.items():
-            name = {"content_sha256": "sha256 of its content", "git_sha1": "git blob"}.get(
-                kind, kind
-            )
-            return f"its {name} is that of the published file ({digest[:12]}…)"
+            names = {"content_sha256": "the sha256 of its content", "git_sha1": "its git blob"}
+            name = names.get(kind, f"its {kind}")
+            return f"{name} is that of the published file ({digest[:12]}…)"
         return "no checksum is published: it is taken by its name"
 
     @property
@@ -163,28 +162,51 @@ def open_content(path: Path) -> BinaryIO:
 
 
 def file_digest(path: Path, kind: str = "sha256") -> str:
-    """Return a digest of a file, computed once and kept beside it with its size and mtime.
+    """Return a digest of a file, computed once and kept beside it until the file changes.
+
+    Any digest of the file as it is comes with its sha256, in the same pass.
 
     Args:
         path: the file.
         kind: "sha256", "content_sha256" (of what a .gz file holds), "md5" or "git_sha1".
     """
-    stat = path.stat()
-    state = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-    note = _note(path)
+    state, note = _state(path), _note(path)
     known: dict = {}
     with suppress(OSError, ValueError):
         content = json.loads(note.read_text())
         if isinstance(content, dict) and content.items() >= state.items():
             known = content
     if kind not in known:
-        known |= state | {kind: _digest(path, kind)}
-        partial = note.with_name(f"{note.name}.{os.getpid()}")
-        with suppress(OSError):  # a digest that cannot be kept is computed again
-            note.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(known))
-            os.replace(partial, note)
+        known |= _digests(path, kind)
+        keep_digests(path, known, state)
     return known[kind]
+
+
+def keep_digests(path: Path, digests: dict[str, str], state: dict[str, int] | None = None) -> None:
+    """Write the digests of a file beside it, as `file_digest` finds them.
+
+    Args:
+        path: the file.
+        digests: by kind.
+        state: of the file when the digests were computed; now if None.
+    """
+    note = _note(path)
+    partial = note.with_name(f"{note.name}.{os.getpid()}")
+    with suppress(OSError):  # a digest that cannot be kept is computed again
+        note.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(digests | (_state(path) if state is None else state)))
+        os.replace(partial, note)
+
+
+def _state(path: Path) -> dict[str, int]:
+    """Return what differs once a file was written or replaced, whatever its time was set to."""
+    stat = path.stat()
+    return {
+        "size": stat.st_size,
+        "mtime_ns": stat.st_mtime_ns,
+        "ctime_ns": stat.st_ctime_ns,
+        "inode": stat.st_ino,
+    }
 
 
 def _note(path: Path) -> Path:
@@ -198,12 +220,13 @@ def _note(path: Path) -> Path:
     return root() / "data" / "digests" / f"{hashlib.sha256(str(path).encode()).hexdigest()}.json"
 
 
-def _digest(path: Path, kind: str) -> str:
+def _digests(path: Path, kind: str) -> dict[str, str]:
     size = path.stat().st_size
-    if kind == "git_sha1":
-        hasher = hashlib.sha1(f"blob {size}\0".encode())
-    else:
-        hasher = hashlib.md5(usedforsecurity=False) if kind == "md5" else hashlib.sha256()
+    hashers = {kind if kind == "content_sha256" else "sha256": hashlib.sha256()}
+    if kind == "md5":
+        hashers["md5"] = hashlib.md5(usedforsecurity=False)
+    elif kind == "git_sha1":
+        hashers["git_sha1"] = hashlib.sha1(f"blob {size}\0".encode())
     with (
         open_content(path) if kind == "content_sha256" else open(path, "rb") as file,
         tqdm(
@@ -215,6 +238,7 @@ def _digest(path: Path, kind: str) -> str:
         ) as bar,
     ):
         while chunk := file.read(_CHUNK):
-            hasher.update(chunk)
+            for hasher in hashers.values():
+                hasher.update(chunk)
             bar.update(len(chunk))
-    return hasher.hexdigest()
+    return {each: hasher.hexdigest() for each, hasher in hashers.items()}

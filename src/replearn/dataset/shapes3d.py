@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from replearn.dataset import shapes3d_twin as twin
-from replearn.dataset.cache import made_once, mapped, write_array
-from replearn.dataset.convert import converted
+from replearn.dataset.cache import write_array
+from replearn.dataset.convert import converted, drawn, kept_name
 from replearn.dataset.declaration import Declaration
 from replearn.dataset.files import DataFile, file_digest, missing
 from replearn.dataset.images import FactorSpace, ImageArray, ImageDataset
@@ -79,7 +79,7 @@ def _twin_images() -> ImageArray:
         groups = tqdm(twin.all_maps(), "ray-casting shapes3d", 32, unit="solid")
         write_array(file, _MAPS, groups, np.int16)
 
-    return twin.twin_images(mapped(made_once(SHAPES3D.kept, write), _MAPS, np.int16))
+    return twin.twin_images(drawn(twin.GENERATOR, twin.SHA256, _MAPS, write, np.int16))
 
 
 def _published_images(path: Path) -> ImageArray:
@@ -144,6 +144,6 @@ SHAPES3D = Declaration(
     factor_space=FACTORS,
     files=(HDF5,),
     drawn=twin.GENERATOR,
-    kept=f"{twin.GENERATOR.replace(' ', '-')}.npy",
+    kept=kept_name(twin.GENERATOR),
     terms="Apache 2.0 (its repository)",
 )

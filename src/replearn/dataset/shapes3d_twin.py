@@ -13,6 +13,8 @@ from replearn.dataset.drawn import DrawnImages
 from replearn.dataset.raycast import Array, Solid, met
 
 GENERATOR = "shapes3d-twin 1"  # a change of a single pixel needs another version
+# Of the kept file; the same with and without AVX, AVX-512 and FMA.
+SHA256 = "ba3ad08ca95ef9a1dd1da9a48ec1000e2a40f90431e7bd2a49c6ea22c440d395"
 
 SIDE = 64  # pixels
 SCALES = np.linspace(0.75, 1.25, 8)
