@@ -26,5 +26,7 @@ def fill_in(config, command_name, logger):
     """Write the chosen data set's defaults into the configuration."""
     section = resolve(config["dataset"], DATASETS, "data set", "dataset")
     check_options(**{key: section[key] for key in (*OPTIONS, *CLASS_OPTIONS)})
+    if section["n"] is not None or section["per_class"] is not None:
+        section["subset_seed"] = section["subset_seed"] or 0
     held_out, rest = fractions(section["validation"], section["train_fraction"])
     return {**section, "validation": held_out, "train_fraction": rest}

@@ -5,8 +5,10 @@ import pytest
 from experiments import supervised, unsupervised
 from replearn.errors import InputError
 from replearn.runs.commandline import make_run
-from replearn.runs.config import config_hash
+from replearn.runs.config import config_hash, what_images
+from replearn.runs.query import load_run
 from replearn.runs.rebuild import make_dataset
+from replearn.study.comparison import _data
 
 
 def config_of(section, experiment=unsupervised):
@@ -15,10 +17,38 @@ def config_of(section, experiment=unsupervised):
 
 def test_subset_options_are_filled_in_where_they_fit():
     section = config_of({"name": "circles"})["dataset"]
-    assert (section["n"], section["subset_seed"], section["classes"]) == (None, 0, None)
+    assert (section["n"], section["subset_seed"], section["classes"]) == (None, None, None)
+    section = config_of({"name": "circles", "n": 20})["dataset"]
+    assert (section["n"], section["subset_seed"]) == (20, 0)
     section = config_of({"name": "digits", "classes": [3, "5"], "per_class": 20})["dataset"]
     data = make_dataset(section)
     assert (len(data), data.class_names) == (40, ("3", "5"))
+
+
+# The whole section as experiments.unsupervised stored it before data sets had subsets.
+OLDER = {
+    "download": False, "name": "dsprites", "size": None, "source": "auto", "split": None,
+    "split_seed": 0, "validation": 0.1,
+}  # fmt: skip
+
+
+def test_options_that_are_new_change_no_hash_of_older_configurations(store_run, database):
+    newer = config_of({"name": "dsprites", "subset_seed": 7})["dataset"]
+    assert newer["train_fraction"] == 0.9
+    assert config_hash({"dataset": newer}) == config_hash({"dataset": OLDER})
+    assert what_images(newer) == {
+        "name": "dsprites", "source": "auto", "split_seed": 0, "validation": 0.1,
+    }  # fmt: skip
+    runs = [load_run(store_run({"dataset": each}), database) for each in (OLDER, newer)]
+    assert _data(runs[0]) == _data(runs[1])
+    chosen = config_of({"name": "dsprites", "n": 10})["dataset"]
+    assert config_hash({"dataset": chosen}) != config_hash({"dataset": OLDER})
+
+
+def test_classes_by_number_in_text_are_those_numbers():
+    spelt = [config_of({"name": "digits", "classes": classes}) for classes in ([0, 3], ["0", "3"])]
+    assert config_hash(spelt[0]) == config_hash(spelt[1])
+    assert config_hash(spelt[0]) != config_hash(config_of({"name": "digits", "classes": [3, 0]}))
 
 
 def test_train_fraction_is_another_spelling_of_validation():

@@ -28,7 +28,7 @@ def train(store_run, database):
     """Store a run of an untrained VAE on circles, and give it back as a query finds it."""
     from replearn.runs.rebuild import make_model
 
-    def store(model=MODEL, data="aaaa", download=False, steps=(0, 20), **dataset):
+    def store(model=MODEL, data="spriteworld-twin 1", download=False, steps=(0, 20), **dataset):
         torch.manual_seed(len(database.list_collection_names()))
         net = make_model(model, (3, 64, 64))
         section = {"name": "circles", "validation": 0.1, "split_seed": 0, "download": download}

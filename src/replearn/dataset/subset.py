@@ -14,7 +14,7 @@ from replearn.dataset.images import ImageDataset
 from replearn.errors import InputError, nearest
 
 _NAME = int.from_bytes(b"subset", "big")  # the subsets' own stream of random numbers
-OPTIONS: dict[str, Any] = {"n": None, "subset_seed": 0}
+OPTIONS: dict[str, Any] = {"n": None, "subset_seed": None}
 CLASS_OPTIONS: dict[str, Any] = {"classes": None, "per_class": None}
 
 
@@ -39,13 +39,13 @@ def with_subsets(
 
 
 def check_options(
-    n: Any = None, subset_seed: Any = 0, classes: Any = None, per_class: Any = None
+    n: Any = None, subset_seed: Any = None, classes: Any = None, per_class: Any = None
 ) -> None:
     """Raise an InputError if the options of `subset` fit no data set at all."""
     for name, value in (("n", n), ("per_class", per_class)):
         if value is not None and not (_is_whole(value) and value >= 1):
             raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
-    if not (_is_whole(subset_seed) and subset_seed >= 0):
+    if subset_seed is not None and not (_is_whole(subset_seed) and subset_seed >= 0):
         raise InputError(f"subset_seed must be a whole number of at least 0, got {subset_seed!r}")
     if classes is None:
         return
@@ -58,7 +58,7 @@ def check_options(
 def subset(
     dataset: ImageDataset,
     n: int | None = None,
-    subset_seed: int = 0,
+    subset_seed: int | None = None,
     classes: Sequence[str | int] | None = None,
     per_class: int | None = None,
 ) -> ImageDataset:
@@ -71,7 +71,7 @@ def subset(
         dataset: where the images come from.
         n: how many images, drawn without replacement from those that `classes` and `per_class`
             leave; None for all of them.
-        subset_seed: which random choice, >= 0.
+        subset_seed: which random choice, >= 0; None for 0.
         classes: names or numbers of the classes to keep; they get the numbers 0, 1, ... in this
             order. None for all of them.
         per_class: how many images of each class; None for all of them.
@@ -80,10 +80,11 @@ def subset(
         InputError: if there are not so many images, or no such class.
     """
     check_options(n, subset_seed, classes, per_class)
+    seed = subset_seed or 0
     chosen, numbers = np.arange(len(dataset)), None
     if classes is not None or per_class is not None:
         numbers = _numbers(dataset, dataset.class_names if classes is None else classes)
-        chosen = _of_classes(dataset, numbers, per_class, subset_seed)
+        chosen = _of_classes(dataset, numbers, per_class, seed)
     if n is not None:
         if n > len(chosen):
             left = " that classes and per_class leave" if len(chosen) < len(dataset) else ""
@@ -91,7 +92,7 @@ def subset(
                 f"n={n} is more than the {len(chosen)} images of {dataset.name}{left}; choose a "
                 "smaller one"
             )
-        chosen = _drawn(chosen, n, subset_seed, 0)
+        chosen = _drawn(chosen, n, seed, 0)
     taken = dataset if len(chosen) == len(dataset) else dataset.take(chosen)
     if numbers is None or taken.labels is None:
         return taken

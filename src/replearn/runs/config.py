@@ -203,8 +203,22 @@ def config_hash(config: Mapping[str, Any], without: frozenset[str] = VOLATILE) -
     if training.get("steps") is not None:  # then epochs have no effect
         kept["training"] = {key: value for key, value in training.items() if key != "epochs"}
     if isinstance(data := kept.get("dataset"), Mapping):
-        kept["dataset"] = {key: value for key, value in data.items() if key != "download"}
+        kept["dataset"] = what_images(data)
     return hashlib.sha256(canonical(_set_keys(kept)).encode()).hexdigest()
+
+
+def what_images(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what chooses the images and the split in a `dataset` section, in one spelling.
+
+    Without where they come from, what is not set, `train_fraction`, which `validation` implies, and
+    the seed of a subset where none is drawn.
+    """
+    drawn = section.get("n") is not None or section.get("per_class") is not None
+    apart = {"download", "train_fraction", *(() if drawn else ("subset_seed",))}
+    kept = {k: v for k, v in section.items() if v is not None and k not in apart}
+    if isinstance(classes := kept.get("classes"), (list, tuple)):  # '3' is the class 3 of digits
+        kept["classes"] = [int(c) if isinstance(c, str) and c.isdecimal() else c for c in classes]
+    return kept
 
 
 def group_hash(config: Mapping[str, Any]) -> str:

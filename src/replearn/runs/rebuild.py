@@ -59,8 +59,23 @@ def _own(section: Mapping[str, Any], registry: Mapping[str, Any], kind: str) -> 
 
 
 def dataset_of(run: Any) -> ImageDataset:
-    """Return the data set that a run was trained on."""
-    return make_dataset(run.config["dataset"])
+    """Return the data set that a run was trained on: the same images, not others of its name.
+
+    Raises:
+        InputError: if those that are found here are others.
+    """
+    section, known = run.config["dataset"], run.identity.get("data")
+    is_twin = (run.info.get("dataset") or {}).get("is_twin")
+    if is_twin and section.get("source") == "auto":
+        section = {**section, "source": "twin"}  # also where the published file is here by now
+    data = make_dataset(section)
+    if known is not None and data.digest != known:
+        kinds = ["drawn by replearn" if twin else "published" for twin in (is_twin, data.is_twin)]
+        raise InputError(
+            f"run {run.id} was trained on other images of {data.name} ({kinds[0]}, {known[:24]}) "
+            f"than those that are here ({kinds[1]}, {data.digest[:24]}); bring back its files"
+        )
+    return data
 
 
 def network_of(run: Any) -> Network:

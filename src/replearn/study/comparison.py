@@ -14,7 +14,7 @@ from replearn.analysis.activations import code_version, fingerprint
 from replearn.analysis.cache import cached_representations
 from replearn.analysis.similarity import SimilarityResult, compare_all
 from replearn.errors import InputError, nearest
-from replearn.runs.config import canonical
+from replearn.runs.config import canonical, what_images
 from replearn.runs.rebuild import network_of
 from replearn.runs.run import Run
 from replearn.study.probes import Probe, probe_of
@@ -139,8 +139,7 @@ def common_probe(runs: Sequence[Run], n: int) -> Probe:
 
 def _data(run: Run) -> str:
     """Return what chooses the images and the split of a run; not where they came from."""
-    section = run.config["dataset"]
-    return canonical({key: value for key, value in section.items() if key != "download"})
+    return canonical(what_images(run.config["dataset"]))
 
 
 def _kind(run: Run) -> str:
