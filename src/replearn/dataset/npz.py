@@ -1,10 +1,12 @@
 """Arrays in .npz files: read block by block where they are large, and never unpickled."""
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import IO
 
 import numpy as np
@@ -34,13 +36,7 @@ class NpzArray:
     def __init__(self, path: Path, name: str, what: str):
         self.path, self.name, self.what = path, name, what
         with self._opened() as (file, size):
-            version = np.lib.format.read_magic(file)
-            if version not in ((1, 0), (2, 0)):
-                raise InputError(f"{path} holds {name} as an array of an unknown version")
-            read = np.lib.format.read_array_header_1_0
-            if version == (2, 0):
-                read = np.lib.format.read_array_header_2_0
-            self.shape, by_column, self.dtype = read(file)
+            self.shape, by_column, self.dtype = _header(file)
             if self.dtype.hasobject:
                 raise InputError(
                     f"{path} keeps {name} as pickled Python objects, which replearn does not load "
@@ -134,5 +130,29 @@ class NpzArray:
             EOFError,
             ValueError,
             RuntimeError,
+            OverflowError,
+            struct.error,
         ) as error:
-            raise InputError(f"{self.path} cannot be read as {self.what} ({error})") from error
+            said = shorten(str(error), 90, placeholder=" …")  # NumPy repeats what it has read
+            raise InputError(f"{self.path} cannot be read as {self.what} ({said})") from error
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Return shape, order (True: column by column) and type at the start of an .npy file.
+
+    Raises:
+        ValueError: if it has no such start.
+    """
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        read = np.lib.format.read_array_header_1_0
+    elif version == (2, 0):
+        read = np.lib.format.read_array_header_2_0
+    else:
+        raise ValueError(f"an array of the unknown version {version[0]}.{version[1]}")
+    try:
+        return read(file)
+    except (ValueError, EOFError, OSError, zlib.error, zipfile.BadZipFile):
+        raise
+    except Exception as error:  # Python's tokenizer and parser have many
+        raise ValueError(f"a header that is damaged: {error}") from error
