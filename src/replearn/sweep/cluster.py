@@ -1,0 +1,287 @@
+"""Clusters by name: processes of this machine, jobs of a queue, or a Dask scheduler that runs."""
+
+import logging
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from typing import Any
+
+from replearn.errors import InputError, nearest
+from replearn.sweep.pool import Pool
+
+QUEUES = ("slurm", "pbs", "sge", "lsf", "oar")
+NAMES = ("inline", "local", *QUEUES, "tcp://HOST:PORT", "tls://HOST:PORT")
+CONNECT_SECONDS = 10
+START_SECONDS = 60.0  # within which a worker of this machine is up
+LOST_SECONDS = 300.0  # that a scheduler which is not ours may be without workers
+
+CONFIG = {
+    # A task is a whole training: adapt must not think that it takes half a second.
+    "distributed.scheduler.unknown-task-duration": "1h",
+    "distributed.scheduler.worker-saturation": 1.0,
+    "distributed.scheduler.allowed-failures": 3,
+    "distributed.worker.memory.terminate": False,  # a run is a process of its own
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.target": False,
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a cluster is made of; a queue's words are those of its own commands.
+
+    local: `workers` runs at once (default: half of the cores), of them `gpus` on a GPU each. With
+    `gpus` every task is run on a GPU but those with `device=cpu`, which the workers beyond the
+    GPUs take: no training starts on a CPU because the GPUs happen to be busy.
+    queue: at most `jobs` at once, each with `cpus`, `memory`, `walltime`, `gres`, on `partition`
+    for `account`; `directives` are further lines of the job's header, `prologue` lines of shell
+    before the worker starts, `interface` the network of driver and nodes (default: that of the
+    machine's address). `start_minutes`: after which a sweep without any job gives up.
+    all: `threads` of each run (default: its share of the cores).
+    """
+
+    workers: int | None = None
+    gpus: int = 0
+    threads: int | None = None
+    jobs: int = 10
+    cpus: int = 4
+    memory: str = "8GB"
+    walltime: str = "04:00:00"
+    gres: str | None = None
+    partition: str | None = None
+    account: str | None = None
+    interface: str | None = None
+    directives: Sequence[str] = ()
+    prologue: Sequence[str] = ()
+    start_minutes: float = 720.0
+    resume_every: float = 120.0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that are too small."""
+        least = {"workers": 1, "gpus": 0, "threads": 1, "jobs": 1, "cpus": 1}
+        for name, minimum in least.items():
+            value = getattr(self, name)
+            if value is not None and value < minimum:
+                raise InputError(f"{name} must be at least {minimum}, got {value}")
+
+
+@contextmanager
+def open_pool(
+    cluster: str,
+    options: Options,
+    n_gpu: int,
+    n_cpu: int = 0,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Pool]:
+    """Open a cluster, and close it at the end with all that runs there.
+
+    Args:
+        cluster: its name or address.
+        options: how large it is.
+        n_gpu: how many tasks run on a GPU if there is one.
+        n_cpu: and how many never do.
+        environment: of the workers; MONGO_URL and MONGO_DB are what they must reach.
+
+    Raises:
+        InputError: if there is no such cluster, or it cannot be reached or started.
+    """
+    address = cluster.startswith(("tcp://", "tls://"))
+    if not address and cluster not in ("local", *QUEUES):
+        raise InputError(f"there is no cluster {cluster!r}; {nearest(cluster, NAMES)}")
+    try:
+        import distributed  # noqa: F401  it sets the levels of its loggers
+        from dask import config
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"cluster={cluster} needs {error.name}: pip install '.[sweep]', or take inline"
+        ) from None
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    environment = dict(environment or {})
+    with config.set(CONFIG):
+        if address:
+            opened = _address(cluster, options, environment)
+        elif cluster == "local":
+            opened = _local(options, n_gpu, n_cpu, environment)
+        else:
+            from replearn.sweep.jobs import open_jobs
+
+            opened = open_jobs(cluster, options, n_gpu + n_cpu, environment)
+        with opened as pool:
+            yield pool
+
+
+@contextmanager
+def _local(options: Options, n_gpu: int, n_cpu: int, environment: dict[str, str]) -> Iterator[Pool]:
+    """Start workers on the loopback, encrypted: nobody else on this machine can use them."""
+    from distributed import Client, Nanny, Scheduler, SpecCluster
+    from distributed.security import Security
+
+    cores = n_cores()
+    gpus = visible_gpus(options.gpus)
+    plan = plan_workers(options.workers or len(gpus) or max(1, cores // 2), gpus, n_gpu, n_cpu)
+    security = Security.temporary()
+    common: dict[str, Any] = {
+        "host": "127.0.0.1", "nthreads": 1, "memory_limit": 0, "dashboard": False,
+        "silence_logs": logging.CRITICAL, "death_timeout": "60s", "security": security,
+    }  # fmt: skip
+    workers = {
+        number: {
+            "cls": Nanny,
+            "options": {
+                **common,
+                "env": environment | ({} if device is None else {"CUDA_VISIBLE_DEVICES": device}),
+                "resources": {kind: 1},
+            },
+        }
+        for number, (kind, device) in enumerate(plan)
+    }  # fmt: skip
+    scheduler = {
+        "cls": Scheduler,
+        "options": {
+            "host": "127.0.0.1", "port": 0, "protocol": "tls://", "security": security,
+            "dashboard": False, "dashboard_address": "127.0.0.1:0",
+        },
+    }  # fmt: skip
+    with ExitStack() as stack:
+        with deaf_to_ctrl_c():
+            opened = SpecCluster(
+                workers=workers, scheduler=scheduler, security=security, name="replearn",
+                silence_logs=logging.CRITICAL,  # type: ignore[arg-type]  a level, as it is used
+            )  # fmt: skip
+            stack.callback(opened.close, timeout=30)
+            client = stack.enter_context(Client(opened, set_as_default=False))
+        slots = Counter(kind for kind, _ in plan)
+        threads = options.threads or max(1, cores // len(plan))
+        yield Pool(client, slots, threads, START_SECONDS, lambda: "they end when they start")
+
+
+def plan_workers(
+    wanted: int, gpus: Sequence[str], n_gpu: int, n_cpu: int
+) -> list[tuple[str, str | None]]:
+    """Return the kind of tasks and the CUDA_VISIBLE_DEVICES of each worker of this machine.
+
+    The device is None where nobody spoke of GPUs, and "" where there are none left to use.
+    """
+    if not gpus:
+        return [("any", None)] * max(1, min(wanted, n_gpu + n_cpu))
+    on_gpu = min(wanted, len(gpus), n_gpu)
+    on_cpu = min(wanted - on_gpu, n_cpu)
+    both = on_gpu and on_cpu
+    plan: list[tuple[str, str | None]] = []
+    plan += [("GPU" if both else "any", gpus[number]) for number in range(on_gpu)]
+    plan += [("CPU" if both else "any", "")] * on_cpu
+    return plan
+
+
+def n_cores() -> int:
+    """Return how many cores of this machine this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def visible_gpus(n: int) -> list[str]:
+    """Return `n` GPUs of this machine, as CUDA_VISIBLE_DEVICES names them.
+
+    Raises:
+        InputError: if there are fewer.
+    """
+    if not n:
+        return []
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        names = [name.strip() for name in given.split(",") if name.strip()]
+    else:
+        import torch
+
+        names = [str(number) for number in range(torch.cuda.device_count())]
+    if len(names) < n:
+        raise InputError(f"gpus={n}, but this machine shows {len(names)} (CUDA_VISIBLE_DEVICES)")
+    return names[:n]
+
+
+@contextmanager
+def _address(cluster: str, options: Options, environment: dict[str, str]) -> Iterator[Pool]:
+    """Use the workers of a Dask scheduler that somebody else started, and leave them as they are.
+
+    Of its workers, those with the resource GPU (`dask worker --resources GPU=1`) take the tasks
+    for GPUs if `gpus` is given.
+    """
+    from distributed import Client
+
+    try:
+        client = Client(cluster, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError, ValueError, TypeError) as error:
+        raise InputError(
+            f"no Dask scheduler answers at {cluster} within {CONNECT_SECONDS} s "
+            f"({first_line(error)}): start it with 'dask scheduler', or correct the address"
+        ) from None
+    with client:
+        workers = client.scheduler_info()["workers"]
+        if not workers:
+            raise InputError(
+                f"the Dask scheduler at {cluster} has no workers: start them with "
+                f"'dask worker {cluster} --nthreads 1'"
+            )
+        cores = check_workers(client, environment, f"at {cluster}")
+        threads = Counter[str]()
+        for worker in workers.values():
+            threads[worker["host"]] += worker["nthreads"]
+        slots = {"any": threads.total()}
+        if options.gpus:
+            on_gpu = sum(int(worker["resources"].get("GPU", 0)) for worker in workers.values())
+            if not on_gpu:
+                raise InputError(
+                    f"gpus={options.gpus}, but no worker at {cluster} has a GPU to give: start "
+                    f"them with 'dask worker {cluster} --nthreads 1 --resources GPU=1'"
+                )
+            slots = {"GPU": min(options.gpus, on_gpu), "CPU": threads.total() - on_gpu}
+            slots = {kind: n for kind, n in slots.items() if n > 0}
+        share = options.threads or max(1, cores // max(threads.values()))
+        yield Pool(client, slots, share, LOST_SECONDS, lambda: f"those at {cluster} have gone")
+
+
+def check_workers(client: Any, environment: Mapping[str, str], where: str) -> int:
+    """Let every worker that is there look for the database; return the least number of cores.
+
+    Raises:
+        InputError: if one has no replearn, or cannot reach the database.
+    """
+    from replearn.sweep.worker import Environment, check_database
+
+    try:
+        client.register_plugin(Environment(dict(environment)), name="replearn")
+        found = client.run(check_database, bool(environment.get("MONGO_URL")))
+    except Exception as error:  # whatever their Python says of ours
+        raise InputError(
+            f"the workers {where} cannot run our tasks ({first_line(error)}): they need this "
+            f"version of replearn, and the same Python and Dask"
+        ) from None
+    for host, _, sentence in found.values():
+        if sentence is not None:
+            raise InputError(f"the worker on {host} has no database: {sentence}")
+    return min(cores for _, cores, _ in found.values())
+
+
+@contextmanager
+def deaf_to_ctrl_c() -> Iterator[None]:
+    """Start threads and processes here that Ctrl-C does not reach: the driver stops them.
+
+    The terminal sends it to all processes of the sweep; workers that it ended would be started
+    anew by their nannies, while the driver waits for them to stop.
+    """
+    # Started by the first process of multiprocessing, it would unblock the signal again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says, in its first line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")

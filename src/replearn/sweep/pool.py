@@ -1,0 +1,117 @@
+"""Workers of a Dask cluster that is open, and the tasks and calls that they have been given."""
+
+import queue
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from replearn.errors import InputError
+from replearn.sweep.task import Outcome, Task
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+
+class Pool:
+    """The workers of a cluster.
+
+    Args:
+        client: of the cluster.
+        slots: how many tasks of each kind go out at once: `any`, or `GPU` and `CPU`.
+        threads: CPU threads of a task.
+        patience: seconds without any worker after which the sweep gives up.
+        why: says why there is none.
+    """
+
+    def __init__(
+        self,
+        client: "Client",
+        slots: Mapping[str, int],
+        threads: int,
+        patience: float,
+        why: Callable[[], str],
+    ):
+        self.client, self.slots, self.threads = client, dict(slots), threads
+        self._patience, self._why = patience, why
+        self._address = client.scheduler.address if client.scheduler else "?"
+        self._driver = uuid.uuid4().hex
+        self._given: dict[Any, tuple[Any, Future]] = {}
+        self._ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._last_worker = time.monotonic()
+
+    def kind(self, task: Task) -> str:
+        """Return which of the slots a task takes."""
+        kind = "GPU" if task.wants_gpu() else "CPU"
+        return kind if kind in self.slots else next(iter(self.slots))
+
+    def submit(self, task: Task) -> None:
+        """Give a task to the cluster."""
+        from replearn.sweep.worker import run_on_worker
+
+        kind = self.kind(task)
+        self.call(task, kind, run_on_worker, task, self.threads, self._driver)
+
+    def call(self, token: Any, kind: str, function: Callable, *args: Any) -> None:
+        """Let a worker call `function`; `ended` returns its future with the token."""
+        resources = None if kind == "any" else {kind: 1}
+        future = self.client.submit(function, *args, pure=False, resources=resources)
+        self._given[future.key] = token, future
+        future.add_done_callback(lambda done: self._ended.put(done.key))
+
+    def wait(self, seconds: float) -> list[tuple[Task, Outcome]]:
+        """Return the tasks that have ended; wait for one for some seconds if there is none."""
+        return [(task, _outcome(future)) for task, future in self.ended(seconds)]
+
+    def ended(self, seconds: float) -> "list[tuple[Any, Future]]":
+        """Return the calls that have ended, and forget them.
+
+        Raises:
+            InputError: if there are no workers, or no scheduler any more.
+        """
+        keys: list[Any] = []
+        try:
+            keys.append(self._ended.get(timeout=seconds))
+            while True:
+                keys.append(self._ended.get_nowait())
+        except queue.Empty:
+            pass
+        if keys:
+            self._last_worker = time.monotonic()
+        elif self._given:
+            self._check_workers()
+        ended = [self._given.pop(key) for key in keys if key in self._given]
+        if any(future.status in ("cancelled", "lost") for _, future in ended):
+            raise InputError(
+                f"the Dask scheduler at {self._address} went away: what is "
+                f"finished is kept; the same command goes on"
+            )
+        return ended
+
+    def stop(self) -> None:
+        """Ask all processes to end, and wait until they have."""
+        from replearn.sweep.worker import stop_and_wait
+
+        try:
+            self.client.run(stop_and_wait, self._driver, on_error="ignore")
+        except OSError:
+            pass  # without a scheduler the workers end by themselves, and their processes with them
+
+    def _check_workers(self) -> None:
+        if self.client.scheduler_info()["workers"]:
+            self._last_worker = time.monotonic()
+        elif time.monotonic() - self._last_worker > self._patience:
+            waited = time.monotonic() - self._last_worker
+            raise InputError(
+                f"there has been no worker for {waited:.0f} s ({self._why()}); nothing that is "
+                f"finished is lost, the same command goes on"
+            )
+
+
+def _outcome(future: "Future") -> Outcome:
+    if future.status == "finished":
+        return future.result()
+    error = future.exception()
+    if type(error).__name__ == "KilledWorker":
+        return Outcome(1, None, "the workers that had this task died, one after the other")
+    return Outcome(1, None, f"the worker could not run it: {type(error).__name__}: {error}")
