@@ -1,6 +1,7 @@
 """Training presets: plain data, one dict per published objective or length.
 
-Objectives name what their source fixes and leave the rest to the losses' defaults.
+Objectives name what their source fixes and leave the rest to the losses' defaults. A length in
+epochs takes back the steps of an earlier preset, which would win otherwise.
 """
 
 TRAINING_PRESETS = {
@@ -49,12 +50,14 @@ TRAINING_PRESETS = {
         "optimizer": {"name": "adam", "params": {"lr": 1e-3}},
         "batch_size": 64,
         "epochs": 100,
+        "steps": None,
     },
     "regression": {
         "loss": {"name": "mse"},
         "optimizer": {"name": "adam", "params": {"lr": 1e-3}},
         "batch_size": 64,
         "epochs": 100,
+        "steps": None,
     },
     # Locatello et al. (2019), shared.gin: 300,000 steps of Adam at 1e-4, batch 64.
     "locatello": {
@@ -67,6 +70,7 @@ TRAINING_PRESETS = {
         "optimizer": {"name": "adam", "params": {"lr": 1e-4}},
         "batch_size": 64,
         "epochs": 30,
+        "steps": None,
     },
     # Nesterov's momentum, one of the published optimisers; with 0.9 as in Csiszárik et al. (2021).
     "nesterov": {"optimizer": {"name": "sgd", "params": {"momentum": 0.9, "nesterov": True}}},
@@ -81,6 +85,7 @@ TRAINING_PRESETS = {
         "scheduler": {"name": "milestones"},
         "batch_size": 128,
         "epochs": 300,
+        "steps": None,
     },
     # A run of seconds: does everything work?
     "fast": {"steps": 20},

@@ -7,7 +7,10 @@ import torch
 from torch.nn import Parameter
 
 from configs.training import TRAINING_PRESETS
+from experiments.supervised import ex as supervised
+from experiments.unsupervised import ex as unsupervised
 from replearn.registry import build
+from replearn.runs.commandline import make_run
 from replearn.training.losses import LOSSES
 from replearn.training.optimizers import make_optimizer
 from replearn.training.schedules import make_schedule
@@ -31,7 +34,7 @@ def test_training_preset_builds_its_loss_optimiser_and_schedule(name):
         make_optimizer([weight], preset["optimizer"]["name"], **preset["optimizer"]["params"])
     if "scheduler" in preset:
         make_schedule(preset["scheduler"]["name"], **preset["scheduler"].get("params", {}))
-    assert all(preset[key] > 0 for key in LENGTHS & set(preset))
+    assert all(preset[key] is None or preset[key] > 0 for key in LENGTHS & set(preset))
 
 
 def test_factor_preset_takes_a_beta_of_the_command_line():
@@ -54,3 +57,11 @@ def test_published_schedules_of_beta(step):
 def test_every_loss_has_a_preset():
     named = {preset["loss"]["name"] for preset in TRAINING_PRESETS.values() if "loss" in preset}
     assert named | {"mse", "cross_entropy"} == set(LOSSES)
+
+
+@pytest.mark.parametrize("name", [n for n, p in TRAINING_PRESETS.items() if "epochs" in p])
+def test_a_length_in_epochs_takes_back_the_steps_of_an_earlier_preset(name):
+    experiment = supervised if "loss" in TRAINING_PRESETS[name] else unsupervised
+    run = make_run(experiment, None, {}, ["training.locatello", f"training.{name}"])
+    assert run.config["training"]["steps"] is None
+    assert run.config["training"]["epochs"] == TRAINING_PRESETS[name]["epochs"]
