@@ -49,7 +49,8 @@ def test_a_typo_in_any_value_is_refused(words, sentence):
 
 
 def test_labels_are_what_differs():
-    points = plan("dataset.digits", "model.kim,burgess", "seed=0,1")
-    assert list(labels(points).values())[:2] == ["model.kim seed=0", "model.kim seed=1"]
-    assert list(labels(points[:1]).values()) == ["dataset.digits model.kim seed=0"]
-    assert labels([]) == {}
+    words = expand(["dataset.digits", "model.kim,burgess", "seed=0,1"])
+    found = labels(dict(zip("abcd", words, strict=True)))
+    assert found["a"] == "model.kim seed=0" and found["d"] == "model.burgess seed=1"
+    assert labels({"a": words[0]}) == {"a": "dataset.digits model.kim seed=0"}
+    assert labels({}) == {}

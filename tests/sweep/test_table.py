@@ -53,9 +53,9 @@ def test_each_state_has_a_line_and_each_failure_its_sentence():
     }
     assert standing_lines(standings, {**LABELS, "d": "seed=3"}) == [
         "finished         1  run 3",
-        "interrupted      1  run 5  goes on from the last state",
-        "failed           1  run 4",
-        "  seed=1 (run 4): the loss is nan; it is not tried again, see 'python -m sweep retry'",
+        "interrupted      1  run 5  go on from their last states",
+        "failed           1  run 4  1 not tried again but by 'python -m sweep retry'",
+        "  seed=1 (run 4): the loss is nan",
         "missing          1",
     ]
     failed = {str(i): Standing(FAILED) for i in range(25)}

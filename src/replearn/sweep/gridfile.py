@@ -12,7 +12,7 @@ zip:
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ KEYS = ("experiment", "with", "axes", "zip")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")  # a word to YAML 1.1 without . or sign
 
 
-def read_grid(path: str | Path, words: tuple[str, ...] | list[str] = ()) -> Grid:
+def read_grid(path: str | Path, words: Sequence[str] = ()) -> Grid:
     """Return the grid of a YAML file, followed by further words of the command line.
 
     Raises:

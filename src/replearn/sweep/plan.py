@@ -1,8 +1,7 @@
 """The plan of a sweep: its points as checked configurations, each once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 from tqdm import tqdm
@@ -44,13 +43,16 @@ def make_plan(experiment: Any, grid: Iterable[Sequence[str]]) -> list[Point]:
     return list(points.values())
 
 
-def labels(points: Sequence[Point]) -> dict[str, str]:
-    """Return config hash -> the words by which a point differs from the others."""
-    common = reduce(set.intersection, (set(point.words) for point in points)) if points else set()
+def labels(words: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return config hash -> the words by which a point differs from the others.
+
+    Args:
+        words: config hash -> all words of a point.
+    """
+    common = set.intersection(*map(set, words.values())) if words else set()
     return {
-        point.config_hash: " ".join(word for word in point.words if word not in common)
-        or " ".join(point.words)
-        for point in points
+        key: " ".join(word for word in each if word not in common) or " ".join(each)
+        for key, each in words.items()
     }
 
 

@@ -17,20 +17,16 @@ TERMINAL_SECONDS, FILE_SECONDS = 1.0, 60.0  # between two tables, or lines
 
 def standing_lines(standings: Mapping[str, Standing], labels: Mapping[str, str]) -> list[str]:
     """Return a line for each state that occurs, and one for each point that failed."""
-    said = {
-        FINISHED: "",
-        RUNNING: "",
-        INTERRUPTED: "goes on from the last state",
-        FAILED: "",
-        MISSING: "",
-    }
     lines = []
-    for state, note in said.items():
+    for state in (FINISHED, RUNNING, INTERRUPTED, FAILED, MISSING):
         found = {key: each for key, each in standings.items() if each.state == state}
         if not found:
             continue
+        note = "go on from their last states" if state == INTERRUPTED else ""
+        if settled := sum(each.settled for each in found.values()):
+            note = f"{settled} not tried again but by 'python -m sweep retry'"
         ids = [each.run_id for each in found.values() if each.run_id is not None]
-        words = [f"{state:<12}{len(found):>6}", f"{runs_text(ids)}" if ids else "", note]
+        words = [f"{state:<12}{len(found):>6}", runs_text(ids) if ids else "", note]
         lines.append("  ".join(filter(None, words)))
         if state == FAILED:
             lines += _limited([f"  {failed_text(labels[k], each)}" for k, each in found.items()])
@@ -40,8 +36,19 @@ def standing_lines(standings: Mapping[str, Standing], labels: Mapping[str, str])
 def failed_text(label: str, standing: Standing) -> str:
     """Return the line of a point that failed."""
     run = "" if standing.run_id is None else f" (run {standing.run_id})"
-    once = "; it is not tried again, see 'python -m sweep retry'" if standing.settled else ""
-    return f"{label}{run}: {standing.sentence or 'it did not say why'}{once}"
+    return f"{label}{run}: {standing.sentence or 'it did not say why'}"
+
+
+def running_lines(running: Iterable[Progress], labels: Mapping[str, str]) -> list[str]:
+    """Return a line for each run under way: what it is, its step and its loss."""
+    lines = []
+    for run in running:
+        words = [f"  run {run.run_id}", labels.get(run.config_hash, "")]
+        if run.step is not None:
+            words += [f"step {run.step}" + (f" of {run.steps}" if run.steps else "")]
+            words += [f"loss {run.loss:.4g}"]
+        lines.append("  ".join(words))
+    return _limited(lines)
 
 
 def runs_text(ids: Iterable[int]) -> str:
@@ -123,14 +130,7 @@ class LiveTable:
         if worked := ended.get("done", 0) + ended.get("failed", 0):
             left = passed / worked * (len(self._labels) - n_ended)
         counts += [f"{duration_text(passed)} passed, time left: {duration_text(left)}"]
-        return [", ".join(counts), *_limited(list(map(self._running_text, running)))]
-
-    def _running_text(self, run: Progress) -> str:
-        words = [f"  run {run.run_id}", self._labels.get(run.config_hash, "")]
-        if run.step is not None:
-            words += [f"step {run.step}" + (f" of {run.steps}" if run.steps else "")]
-            words += [f"loss {run.loss:.4g}"]
-        return "  ".join(words)
+        return [", ".join(counts), *running_lines(running, self._labels)]
 
     def _keep_drawing(self) -> None:
         while not self._stop.wait(TERMINAL_SECONDS if self._terminal else FILE_SECONDS):
