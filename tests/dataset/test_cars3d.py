@@ -75,7 +75,7 @@ def test_loader_keeps_what_it_made(cars, home, monkeypatch):
     monkeypatch.setattr(cars3d, "FACTORS", SPACE)
     dataset = cars3d.load()
     assert dataset.is_grid and dataset.image_shape == (3, 64, 64) and len(dataset) == 18
-    kept = home / "data" / f"cars3d-{dataset.digest[:12]}-64.npy"
+    kept = home / "data" / f"cars3d-{dataset.digest[:12]}-64-v1.npy"
     assert kept.stat().st_size == 18 * 3 * 64 * 64 + 128
 
 

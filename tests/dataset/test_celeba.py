@@ -85,7 +85,7 @@ def test_parts_factors_and_labels(faces, home):
     assert whole.factor_space.names[31] == "Smiling" and not whole.is_grid
     none = read(faces.paths, "all", 64, 148, None)
     assert none.labels is None and none.class_names == ()
-    assert len(list((home / "data").glob("celeba-*-148-64.npy"))) == 1
+    assert len(list((home / "data").glob("celeba-*-148-64-v1.npy"))) == 1
 
 
 def test_list_without_the_number_of_images(faces):

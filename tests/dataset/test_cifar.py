@@ -84,7 +84,7 @@ def test_archive_is_unpacked_and_resized_once(small, home):
     assert (large.images.float() - smooth).abs().max() <= 1  # 8-bit rounding, twice
     kept = {path.name: path.stat().st_size - 128 for path in (home / "data").glob("cifar10-*.npy")}
     stem = f"cifar10-{large.digest[:12]}"
-    assert kept == {f"{stem}.npy": 26 * 3073, f"{stem}-64.npy": 26 * 3 * 64 * 64}
+    assert kept == {f"{stem}-v1.npy": 26 * 3073, f"{stem}-64-v1.npy": 26 * 3 * 64 * 64}
 
 
 def test_grey_and_colour_images_are_resized_alike():

@@ -33,7 +33,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{last}/{len(CONTENT)}")
         else:
             self.send_response(200)
-        self.send_header("Content-Length", str(len(CONTENT) - start))
+        length = 10**18 if self.path.startswith("/huge") else len(CONTENT) - start
+        self.send_header("Content-Length", str(length))
         self.end_headers()
         if self.path.startswith("/cut") and not wanted:
             self.wfile.write(CONTENT[: len(CONTENT) // 2])
@@ -99,6 +100,14 @@ def test_part_that_cannot_be_continued_is_started_again(server, tmp_path, path):
     # One server does not resume; for the other the part is longer than its file.
     (tmp_path / "file.part").write_bytes(b"x" * (len(CONTENT) if path == "/file" else 1000))
     assert download("file", [url(server, path)], SHA256, [tmp_path]).read_bytes() == CONTENT
+
+
+def test_file_that_does_not_fit_the_disk_is_not_begun(server, tmp_path):
+    with pytest.raises(
+        InputError, match=r"^file needs 1,000,000,000,000 MB in .*, where [\d,]+ MB are free; free"
+    ):
+        download("file", [url(server, "/huge/file")], SHA256, [tmp_path])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_other_content_is_refused_and_not_kept(server, tmp_path):

@@ -85,5 +85,5 @@ def test_published_images_are_resized_once(tmp_path, monkeypatch):
         (32, 32), Image.Resampling.BILINEAR
     )
     np.testing.assert_array_equal(large.images[9_999][0].numpy(), np.asarray(expected))
-    kept = list((tmp_path / "data").glob("mnist-*-32.npy"))
+    kept = list((tmp_path / "data").glob("mnist-*-32-v1.npy"))
     assert [path.stat().st_size for path in kept] == [10_000 * 32 * 32 + 128]

@@ -77,14 +77,14 @@ def test_compressed_file_is_refused_room_or_unpacked_once(home, monkeypatch):
     path = home / "mpi3d_toy.npz"
     np.savez_compressed(path, images=np.zeros((9, 64, 64, 3), np.uint8))
     with pytest.raises(InputError, match=r"holds images of uint8 \(9, 64, 64, 3\), where uint8 "):
-        published_images(path, "mpi3d_toy-0.npy")
+        published_images(path, "mpi3d_toy-0")
     images = np.stack(list(KNOWN.values()))
     np.savez_compressed(path, images=images)
     monkeypatch.setattr("replearn.dataset.mpi3d._SHAPE", images.shape)
     for _ in range(2):
-        got = published_images(path, "mpi3d_toy-0.npy")
+        got = published_images(path, "mpi3d_toy-0")
         np.testing.assert_array_equal(got[:].numpy(), images.transpose(0, 3, 1, 2))
-    assert (home / "data" / "mpi3d_toy-0.npy").stat().st_size == images.nbytes + 128
+    assert (home / "data" / "mpi3d_toy-0-v1.npy").stat().st_size == images.nbytes + 128
 
 
 @pytest.mark.parametrize(

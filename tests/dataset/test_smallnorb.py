@@ -151,7 +151,7 @@ def test_files_that_load_takes(norb, home, monkeypatch):
     assert clipped.batch(range(48)).min() == 0 and clipped.batch(range(48)).max() == 1
     names = sorted(path.name for path in (home / "data").glob("*.npy"))
     digest = dataset.digest[:12]
-    assert names == [f"smallnorb-{digest}-64-clipped.npy", f"smallnorb-{digest}-64.npy"]
+    assert names == [f"smallnorb-{digest}-64-clipped-v1.npy", f"smallnorb-{digest}-64-v1.npy"]
 
 
 def test_missing_and_renamed_files_are_one_sentence(home):

@@ -4,6 +4,7 @@ import fcntl
 import logging
 import mmap
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,16 @@ def made_once(name: str, write: Callable[[BinaryIO], None]) -> Path:
             "folder with REPLEARN_HOME"
         ) from error
     return path
+
+
+def check_room(name: str, needed: int, folder: Path) -> None:
+    """Raise an InputError if `folder` has no room for a file of `needed` bytes."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise InputError(
+            f"{name} needs {needed / 1e6:,.0f} MB in {folder}, where {free / 1e6:,.0f} MB are "
+            "free; free some space or give another folder with REPLEARN_HOME or REPLEARN_DATA"
+        )
 
 
 def write_array(

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from torch import from_numpy
 from tqdm import tqdm
 
-from replearn.dataset.cache import made_once, mapped
+from replearn.dataset.convert import arranged
 from replearn.dataset.declaration import Declaration
 from replearn.dataset.files import DataFile, all_found, file_digest
-from replearn.dataset.grid import write_rows
 from replearn.dataset.images import FactorSpace, ImageDataset
 from replearn.errors import InputError
 
@@ -53,13 +52,10 @@ def load(download: bool = False) -> ImageDataset:
     (archive,) = all_found("cars3d", (ARCHIVE,), download, instead)
     digest = file_digest(archive)
     shape = (len(FACTORS), 3, _SIDE, _SIDE)
-    path = made_once(
-        f"cars3d-{digest[:12]}-{_SIDE}.npy",
-        lambda file: write_rows(file, shape, rows(archive, FACTORS)),
-    )
+    images = arranged(f"cars3d-{digest[:12]}-{_SIDE}", shape, rows(archive, FACTORS))
     return ImageDataset(
         "cars3d",
-        from_numpy(mapped(path, shape)),
+        from_numpy(images),
         factors=FACTORS.factors(np.arange(len(FACTORS))),
         factor_space=FACTORS,
         digest=digest,

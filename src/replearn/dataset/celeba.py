@@ -106,9 +106,7 @@ def read(
     digest = file_digest(archive)
     shape = (len(names), 3, size, size)
     blocks = image_blocks(archive, names, (_WIDTH, _HEIGHT), crop, size, os.cpu_count() or 1)
-    images = converted(
-        f"celeba-{digest[:12]}-{crop}-{size}.npy", shape, blocks, f"resizing to {size}"
-    )
+    images = converted(f"celeba-{digest[:12]}-{crop}-{size}", shape, blocks, f"resizing to {size}")
     digests = " ".join(map(file_digest, paths))
     dataset = ImageDataset(
         "celeba",

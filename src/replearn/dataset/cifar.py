@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import from_numpy
 
-from replearn.dataset.cache import made_once, mapped, write_array
 from replearn.dataset.cifar_names import CIFAR10_CLASSES, COARSE_CLASSES, FINE_CLASSES
 from replearn.dataset.convert import converted
 from replearn.dataset.declaration import Declaration
@@ -157,15 +156,12 @@ def _load(layout: Layout, byte: int, split: str, size: int, download: bool) -> I
     digest = file_digest(archive)
     kept, n_train, n = f"{layout.name}-{digest[:12]}", layout.n_images[0], sum(layout.n_images)
     shape = (n, layout.record)
-    records = converted(f"{kept}.npy", shape, read_records(archive, layout), "unpacking")
+    records = converted(kept, shape, read_records(archive, layout), "unpacking")
     images = records[:, len(layout.labels) :].reshape(n, *_SHAPE)  # a view of the memory map
     if size != 32:
         large = (n, 3, size, size)
-        path = made_once(
-            f"{kept}-{size}.npy",
-            lambda file: write_array(file, large, resized_blocks(images, size)),
-        )
-        images = mapped(path, large)
+        blocks = resized_blocks(images, size)
+        images = converted(f"{kept}-{size}", large, blocks, f"resizing to {size}")
     part = {"train": slice(n_train), "test": slice(n_train, n), "all": slice(n)}[split]
     return ImageDataset(
         layout.name,

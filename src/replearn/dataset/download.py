@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,14 +10,16 @@ import pooch
 import requests
 from tqdm import tqdm
 
-from replearn.dataset.cache import is_writable, lock
+from replearn.dataset.cache import check_room, is_writable, lock
 from replearn.errors import InputError
 
 _TIMEOUT = (5, 60)  # seconds to connect, and between two packets
 _ATTEMPTS = 3
 
 
-def download(name: str, urls: Sequence[str], digest: str, folders: Sequence[Path]) -> Path:
+def download(
+    name: str, urls: Sequence[str], digest: str, folders: Sequence[Path], size: int = 0
+) -> Path:
     """Return file `name`, downloaded into the first folder that can be written.
 
     A file is moved to its name only after its digest was checked.
@@ -26,10 +29,11 @@ def download(name: str, urls: Sequence[str], digest: str, folders: Sequence[Path
         urls: where it is, best first.
         digest: its sha256, or "md5:" and its md5, or "" if none is published.
         folders: where it may go, best first.
+        size: its bytes, if the server does not say; 0 if they are not known.
 
     Raises:
-        InputError: if there is no address, or no folder can be written, or no address delivers a
-            file with this digest.
+        InputError: if there is no address, no folder can be written or has room for it, or no
+            address delivers a file with this digest.
     """
     if not urls:
         raise InputError(
@@ -41,9 +45,10 @@ def download(name: str, urls: Sequence[str], digest: str, folders: Sequence[Path
     for url in urls:
         try:
             with lock(folder / name):
-                path = pooch.retrieve(
-                    url, digest or None, name, folder, downloader=cast(Any, _fetch)
-                )
+                fetch = cast(Any, partial(_fetch, size))
+                path = pooch.retrieve(url, digest or None, name, folder, downloader=fetch)
+        except InputError:
+            raise
         except (requests.RequestException, OSError) as error:
             failures.append(f"{url} ({_reason(error)})")
         except ValueError:  # pooch, when the digest differs
@@ -56,7 +61,7 @@ def download(name: str, urls: Sequence[str], digest: str, folders: Sequence[Path
     )
 
 
-def _fetch(url: str, output: Any, _pooch: Any) -> None:
+def _fetch(size: int, url: str, output: Any, _pooch: Any) -> None:
     """Download `url` into `output`, going on where an earlier attempt was cut.
 
     What has arrived stands in <output's folder>/<file>.part, so the next attempt finds it.
@@ -64,7 +69,7 @@ def _fetch(url: str, output: Any, _pooch: Any) -> None:
     part = Path(output).with_name(Path(url).name + ".part")
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            _append(url, part)
+            _append(url, part, size)
             break
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
             if attempt == _ATTEMPTS or not part.exists():
@@ -72,7 +77,7 @@ def _fetch(url: str, output: Any, _pooch: Any) -> None:
     os.replace(part, output)
 
 
-def _append(url: str, part: Path) -> None:
+def _append(url: str, part: Path, size: int) -> None:
     """Download the rest of `url` behind what `part` holds."""
     start = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
@@ -81,9 +86,10 @@ def _append(url: str, part: Path) -> None:
             start = 0  # the server does not resume, or has another file by now
             if reply.status_code == requests.codes.requested_range_not_satisfiable:
                 part.unlink()
-                return _append(url, part)
+                return _append(url, part, size)
         reply.raise_for_status()
-        total = start + int(reply.headers.get("Content-Length", 0)) or None
+        total = start + int(reply.headers.get("Content-Length", 0)) or size or None
+        check_room(part.stem, (total or 0) - start, part.parent)
         with (
             open(part, "ab" if start else "wb") as file,
             tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=part.stem) as bar,

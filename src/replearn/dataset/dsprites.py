@@ -79,8 +79,10 @@ def load(source: str = "auto", download: bool = False) -> ImageDataset:
 def _published(path: Path) -> ImageDataset:
     """Return the images of a published file, packed once."""
     digest = file_digest(path)
-    kept = f"dsprites-{digest[:12]}.npy"
-    return _dataset(converted(kept, _PACKED, published_blocks(path), "packing dsprites"), digest)
+    blocks = published_blocks(path)
+    return _dataset(
+        converted(f"dsprites-{digest[:12]}", _PACKED, blocks, "packing dsprites"), digest
+    )
 
 
 def _twin() -> ImageDataset:

@@ -123,7 +123,7 @@ class DataFile:
         below = self.folders[0] if self.folders else ""
         folders = [base / below for base in (data_folder(), root() / "data")]
         known = self.sha256 or (f"md5:{self.md5}" if self.md5 else "")
-        path = download(self.name, self.urls, known, folders)
+        path = download(self.name, self.urls, known, folders, self.size)
         if not known and (fault := self.fault(path)):
             path.unlink()
             raise InputError(f"{path} was downloaded and deleted: it {fault}; try again later")

@@ -4,9 +4,9 @@ import hashlib
 from functools import partial
 
 import numpy as np
-from torch import Tensor, from_numpy
+from torch import from_numpy
 
-from replearn.dataset.cache import made_once, mapped, write_array
+from replearn.dataset.convert import converted
 from replearn.dataset.declaration import Declaration
 from replearn.dataset.files import DataFile, all_found, file_digest
 from replearn.dataset.idx import read_idx
@@ -133,22 +133,18 @@ def _load(
     digest = hashlib.sha256(" ".join(digests).encode()).hexdigest()
     images = np.concatenate([read_idx(path) for path in paths[::2]])
     labels = np.concatenate([read_idx(path) for path in paths[1::2]])
+    if size == 28:
+        images = images[:, None]
+    else:
+        shape, blocks = (len(images), 1, size, size), resized_blocks(images, size)
+        images = converted(f"{name}-{digest[:12]}-{size}", shape, blocks, f"resizing to {size}")
     return ImageDataset(
         name,
-        from_numpy(images[:, None])
-        if size == 28
-        else _resized(images, size, f"{name}-{digest[:12]}-{size}.npy"),
+        from_numpy(images),
         labels=labels.astype(np.int64),
         class_names=class_names,
         digest=digest,
     )
-
-
-def _resized(images: np.ndarray, size: int, kept: str) -> Tensor:
-    """Return the images at another size, resized once and mapped from then on."""
-    shape = (len(images), 1, size, size)
-    path = made_once(kept, lambda file: write_array(file, shape, resized_blocks(images, size)))
-    return from_numpy(mapped(path, shape))
 
 
 def _declare(

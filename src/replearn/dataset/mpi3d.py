@@ -79,7 +79,7 @@ def published_images(path: Path, kept: str) -> ChannelsLast:
 
     Args:
         path: the .npz file.
-        kept: name in data/ for the unpacked images of a file that is compressed.
+        kept: stem of the name in data/ for the unpacked images of a file that is compressed.
 
     Raises:
         InputError: if the file cannot be read or holds something else.
@@ -134,7 +134,7 @@ def _load(name: str, file: DataFile, download: bool = False) -> ImageDataset:
     digest = file_digest(path)
     return ImageDataset(
         name,
-        published_images(path, f"{name}-{digest[:12]}.npy"),
+        published_images(path, f"{name}-{digest[:12]}"),
         factors=FACTORS.factors(np.arange(len(FACTORS))),
         factor_space=FACTORS,
         digest=digest,

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from replearn.errors import InputError
 
@@ -20,14 +19,13 @@ def check_size(size: int, sizes: tuple[int, ...]) -> None:
 def resized_blocks(images: NDArray[np.uint8], size: int) -> Iterator[NDArray[np.uint8]]:
     """Yield images (N, H, W) or (N, C, H, W) in blocks (<= 1000, C, size, size), bilinear.
 
-    Channels are resized one by one; a progress bar is shown.
+    Channels are resized one by one.
     """
     from PIL import Image
 
     bilinear = Image.Resampling.BILINEAR
     n_channels = images.shape[1] if images.ndim == 4 else 1
-    starts = range(0, len(images), _BLOCK)
-    for start in tqdm(starts, f"resizing to {size}", unit_scale=_BLOCK, unit="image"):
+    for start in range(0, len(images), _BLOCK):
         block = images[start : start + _BLOCK]
         planes = block.reshape(-1, *block.shape[-2:])
         resized = [np.asarray(Image.fromarray(p).resize((size, size), bilinear)) for p in planes]

@@ -84,7 +84,7 @@ def _twin_images() -> ImageArray:
 
 def _published_images(path: Path) -> ImageArray:
     shape = (len(FACTORS), *_SHAPE)
-    kept = f"shapes3d-{file_digest(path)[:12]}.npy"
+    kept = f"shapes3d-{file_digest(path)[:12]}"
     return torch.from_numpy(converted(kept, shape, published_blocks(path), "unpacking shapes3d"))
 
 

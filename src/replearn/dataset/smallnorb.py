@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from torch import from_numpy
 from tqdm import tqdm
 
-from replearn.dataset.cache import made_once, mapped
+from replearn.dataset.convert import arranged
 from replearn.dataset.declaration import Declaration
 from replearn.dataset.files import DataFile, all_found, file_digest
-from replearn.dataset.grid import grid_positions, write_rows
+from replearn.dataset.grid import grid_positions
 from replearn.dataset.images import FactorSpace, ImageDataset
 from replearn.dataset.norb_format import matrix_blocks, read_matrix
 from replearn.errors import InputError
@@ -118,14 +118,14 @@ def load(clip: bool = False, download: bool = False) -> ImageDataset:
     instead = "take the data set dsprites, which replearn can draw"
     paths = all_found("smallnorb", FILES, download, instead)
     digest = hashlib.sha256(" ".join(map(file_digest, paths)).encode()).hexdigest()
-    kept = f"smallnorb-{digest[:12]}-{_SIDE}{'-clipped' if clip else ''}.npy"
+    kept = f"smallnorb-{digest[:12]}-{_SIDE}{'-clipped' if clip else ''}"
     shape, kind = (len(FACTORS), 1, _SIDE, _SIDE), np.uint8 if clip else np.int16
     parts = (Part(*paths[:3]), Part(*paths[3:]))
-    path = made_once(kept, lambda file: write_rows(file, shape, rows(parts, FACTORS, clip), kind))
+    images = arranged(kept, shape, rows(parts, FACTORS, clip), kind)
     factors = FACTORS.factors(np.arange(len(FACTORS)))
     return ImageDataset(
         "smallnorb",
-        from_numpy(mapped(path, shape, kind)),
+        from_numpy(images),
         factors=factors,
         factor_space=FACTORS,
         labels=factors[:, 0],

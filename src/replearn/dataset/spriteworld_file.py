@@ -87,7 +87,7 @@ def read_spriteworld(path: Path, name: str, factors: tuple[str, ...]) -> ImageDa
     digest = file_digest(path)
     shape = (images.shape[0], 3, _SIDE, _SIDE)
     title = f"unpacking {path.name}"
-    pixels = converted(f"{name}-{digest[:12]}.npy", shape, _uint8_blocks(images), title)
+    pixels = converted(f"{name}-{digest[:12]}", shape, _uint8_blocks(images), title)
     return ImageDataset(
         name,
         from_numpy(pixels),
