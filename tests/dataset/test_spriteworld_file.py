@@ -204,6 +204,20 @@ def test_file_of_another_data_set_is_one_sentence(home):
         load("circles", source="real")
 
 
+def test_names_of_factors_may_be_bytes_but_not_others(home):
+    arrays = content("simple")
+    save(home, "simple", arrays | {"factors": np.array(NAMES["simple"]).astype(bytes)})
+    assert load("simple", source="real").factor_space.names == ("x", "y", "shape")
+    save(home, "simple", arrays | {"factors": np.array(["y", "x", "shape"])})
+    with pytest.raises(
+        InputError, match=r"has the 3 factors y, x, shape, where simple has 3 \(x, "
+    ):
+        load("simple", source="real")
+    names = np.array([f"{factor} of {i}" for i in (1, 2) for factor in "xysh"])
+    save(home, "twoshapes", content("twoshapes") | {"factors": names})
+    assert load("twoshapes", source="real").factor_space.names == tuple(names)
+
+
 @pytest.mark.parametrize("kind", ["text", "truncated", "flipped"])
 def test_damaged_file_is_one_sentence(home, kind):
     arrays = content("twoshapes")

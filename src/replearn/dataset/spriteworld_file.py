@@ -23,6 +23,7 @@ FILES = {
     "simple": DataFile("simple.npz", folders=_FOLDERS),
     "twoshapes": DataFile("twoshapes_ext.npz", folders=_FOLDERS),
 }
+_NAMED_AT_WILL = ("twoshapes",)  # how its authors wrote the names of its factors is not known
 _SIDE = 64  # pixels
 _SMALL = 100_000  # bytes: more than any list of factors needs
 
@@ -32,7 +33,7 @@ def own_file(name: str, factors: tuple[str, ...], source: str) -> ImageDataset |
 
     Args:
         name: the data set: "circles", "simple" or "twoshapes".
-        factors: the names of its factors.
+        factors: the names of its factors; of TwoShapes' their number alone is compared.
         source: "real", "twin" or "auto".
 
     Raises:
@@ -65,8 +66,8 @@ def read_spriteworld(path: Path, name: str, factors: tuple[str, ...]) -> ImageDa
     Raises:
         InputError: if it is no such file, another data set's, or its parts do not fit each other.
     """
-    names = tuple(str(each) for each in _small(path, "factors").ravel())
-    if len(names) != len(factors):
+    names = _names(path)
+    if len(names) != len(factors) or (names != factors and name not in _NAMED_AT_WILL):
         raise InputError(
             f"{path} has the {len(names)} factors {', '.join(names)}, where {name} has "
             f"{len(factors)} ({', '.join(factors)}): is it the file of another data set?"
@@ -95,6 +96,11 @@ def read_spriteworld(path: Path, name: str, factors: tuple[str, ...]) -> ImageDa
         factor_space=space,
         digest=digest,
     )
+
+
+def _names(path: Path) -> tuple[str, ...]:
+    names = _small(path, "factors").ravel().tolist()
+    return tuple(n.decode(errors="replace") if isinstance(n, bytes) else str(n) for n in names)
 
 
 def _small(path: Path, key: str) -> NDArray:
