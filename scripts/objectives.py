@@ -77,8 +77,8 @@ OBJECTIVES = (
         "annealed VAE", "annealed_vae", "capacity", (5, 10, 25, 50, 75, 100), "kl",
         ("capacity_steps={half}",), follows=True,
     ),
-    # Published with one learning rate for model and discriminator: a discriminator that is ten times
-    # slower is outwitted, and the total correlation grows.
+    # Published with one learning rate for model and discriminator: a discriminator ten times slower
+    # is outwitted, and the total correlation grows.
     Objective(
         "FactorVAE", "factor_vae", "gamma", (10, 20, 30, 40, 50, 100), "latent_total_correlation",
         ("discriminator_lr=0.001",),
