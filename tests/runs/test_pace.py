@@ -22,16 +22,18 @@ def test_an_estimate_is_the_median_of_the_runs_most_alike(database, store_run):
         stop = START + timedelta(seconds=seconds)
         store_run(config(*args, **length), start_time=START, stop_time=stop)
 
-    for seconds in (10, 20, 90):
+    for seconds in (100, 200, 900):
         run(seconds, steps=100)
-    run(500, "mnist", steps=100)
+    run(5000, "mnist", steps=100)
     run(60, epochs=3)
+    run(8, steps=2)
     paces = find_paces(database, "unsupervised")
-    assert estimate(paces, config(steps=1000)) == pytest.approx(200)
-    assert estimate(paces, config(encoder="burgess", steps=1000)) == pytest.approx(200)
-    assert estimate(paces, config("mnist", steps=10)) == pytest.approx(50)
-    assert estimate(paces, config("cars3d", steps=100)) == pytest.approx((20 + 90) / 2)
-    assert estimate(paces, config(epochs=2)) == pytest.approx(40)
+    assert estimate(paces, config(steps=1000)) == pytest.approx(2000)  # not 4 s a step
+    assert estimate(paces, config(steps=2)) == pytest.approx((4 + 8) / 2)
+    assert estimate(paces, config(encoder="burgess", steps=1000)) == pytest.approx(2000)
+    assert estimate(paces, config("mnist", steps=10)) == pytest.approx(500)
+    assert estimate(paces, config("cars3d", steps=100)) == pytest.approx((200 + 900) / 2)
+    assert estimate(paces, config(epochs=6)) == pytest.approx(120)
     assert estimate(paces, config("mnist", epochs=2)) is None
     assert estimate(paces, {"seed": 0}) is None
     assert estimate([], config(steps=1)) is None

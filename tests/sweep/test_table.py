@@ -83,6 +83,17 @@ def test_a_terminal_is_redrawn_and_failures_stay():
     ]
 
 
+def test_the_time_left_goes_by_what_is_done(monkeypatch):
+    table = LiveTable(LABELS, look, expected=600, stream=io.StringIO())
+    table._began -= 100
+    assert "time left: 8 min" in table.lines([])[0]
+    table.ended("a", "skipped")
+    half = [Progress(7, "b", 250, 500, 1.25)]
+    assert "100 s passed, time left: 5 min" in table.lines(half)[0].replace("2 min p", "100 s p")
+    table.ended("b", "done")
+    assert "time left: 2 min" in table.lines([])[0]
+
+
 def test_a_log_file_gets_whole_lines(monkeypatch):
     monkeypatch.setattr("replearn.sweep.table.FILE_SECONDS", 0.01)
     stream = io.StringIO()

@@ -11,15 +11,17 @@ from replearn.runs.standing import is_alive
 from replearn.runs.where import look_up
 
 MOST_RUNS = 1000  # finished runs that an estimate looks at, the newest
+LONG_SECONDS = 60  # a run that tells how long longer ones take
 # What makes runs alike, the most telling first.
 LIKENESS = ("dataset.name", "model.encoder", "training.loss.name", "device", "threads")
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds that a finished run took for each unit (step, epoch, run), and what it was."""
+    """Seconds that a finished run took, its length in a unit (step, epoch, run), what it was."""
 
     unit: str
+    length: int
     seconds: float
     likeness: tuple[Any, ...]
 
@@ -45,26 +47,31 @@ def find_paces(database: Database, experiment: str) -> list[Pace]:
     for run in database.runs.find(query, fields).sort("start_time", -1).limit(MOST_RUNS):
         config, start, stop = (run.get(key) for key in fields)
         unit, length = run_length(config or {})
-        if start is not None and stop is not None and length:
-            seconds = (stop - start).total_seconds() / length
-            paces.append(Pace(unit, seconds, _likeness(config or {})))
+        if start is not None and stop is not None:
+            seconds = (stop - start).total_seconds()
+            paces.append(Pace(unit, length, seconds, _likeness(config or {})))
     return paces
 
 
 def estimate(paces: Sequence[Pace], config: Mapping[str, Any]) -> float | None:
     """Return the seconds that a run of `config` will take, None if there is nothing to go by.
 
-    It is the median of the runs that are alike, most of all in data set and model; an epoch is
-    compared only with one of the same data set.
+    It is the median time of a step, times the steps, over the runs that are alike, most of all in
+    data set and model. Short runs tell little of long ones, since most of their time is not that
+    of steps: they are left out. An epoch is compared only with one of the same data set.
     """
     unit, length = run_length(config)
     wanted = _likeness(config)
     for alike in range(len(LIKENESS), 0 if unit == "epoch" else -1, -1):
-        known = [
-            p.seconds for p in paces if p.unit == unit and p.likeness[:alike] == wanted[:alike]
+        each = [
+            pace.seconds / pace.length
+            for pace in paces
+            if pace.unit == unit
+            and pace.likeness[:alike] == wanted[:alike]
+            and (pace.seconds > LONG_SECONDS or pace.length >= length / 2)
         ]
-        if known:
-            return median(known) * length
+        if each:
+            return median(each) * length
     return None
 
 

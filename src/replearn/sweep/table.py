@@ -12,6 +12,7 @@ from replearn.runs.pace import Progress
 from replearn.runs.standing import FAILED, FINISHED, INTERRUPTED, MISSING, RUNNING, Standing
 
 MOST_LINES = 20  # of a kind; the rest is counted
+ENOUGH = 0.1  # of a run, after which the time left goes by this sweep alone
 TERMINAL_SECONDS, FILE_SECONDS = 1.0, 60.0  # between two tables, or lines
 
 
@@ -127,8 +128,9 @@ class LiveTable:
         ]
         passed = time.monotonic() - self._began
         left = self._expected and max(0.0, self._expected - passed)
-        if worked := ended.get("done", 0) + ended.get("failed", 0):
-            left = passed / worked * (len(self._labels) - n_ended)
+        part = sum(run.step / run.steps for run in running if run.step and run.steps)
+        if (worked := ended.get("done", 0) + ended.get("failed", 0) + part) > ENOUGH:
+            left = passed / worked * max(0.0, len(self._labels) - n_ended - part)
         counts += [f"{duration_text(passed)} passed, time left: {duration_text(left)}"]
         return [", ".join(counts), *running_lines(running, self._labels)]
 
