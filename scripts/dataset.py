@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NoReturn
@@ -36,7 +37,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("command", metavar="list|show|get")
     parser.add_argument("name", nargs="?", help="a data set")
     parser.add_argument("options", nargs="*", metavar="KEY=VALUE", help="of its loader: n=100")
-    parser.add_argument("--twin", action="store_true", help="get: draw the twin, download nothing")
+    parser.add_argument("--twin", action="store_true", help="get: drawn images, no published ones")
     commands = {"list": _list, "show": _show, "get": _get}
     try:
         args = parser.parse_intermixed_args(argv)
@@ -85,28 +86,26 @@ def _list() -> None:
 def _get(declaration: Declaration, twin: bool, options: dict[str, Any]) -> None:
     """Download what is missing of a data set, or draw it, and say what came of it."""
     name = declaration.name
-    if twin:
-        if not (declaration.drawn and declaration.files):
-            raise InputError(f"{name} has no twin; leave --twin out")
-        dataset = load(name, **options | {"source": "twin"})
-    else:
-        try:
-            if not declaration.any_file:
-                for file in declaration.files:
-                    file.find() or file.download()
-            if "download" in parameters(DATASETS[name]):
-                options = options | {"download": True}
-            dataset = load(name, **options)
-        except InputError as error:
-            if not (declaration.drawn and declaration.files):
-                raise
-            again = f"python -m dataset get {name} --twin"
-            raise InputError(f"{error}; or draw the twin with `{again}`") from error
-    size = readable(declaration.size_on_disk())
-    print(f"{name}: {len(dataset):,} images, {_kind(dataset)}; {declaration.whereabouts()}, {size}")
-    for file in () if twin else declaration.files:
-        if (path := file.find()) is not None:
-            print(f"  {path}: {file.verification}")
+    if twin and not (declaration.drawn or declaration.composed):
+        raise InputError(f"{name} has no twin; leave --twin out")
+    given = {"source": "twin"} if twin else {}
+    taken = parameters(DATASETS[name])
+    more = {k: v for k, v in (given | {"download": True}).items() if k in taken}
+    try:
+        dataset = load(name, **options | more)  # it knows which files its options need
+    except InputError as error:
+        if twin or not (declaration.drawn and declaration.files):
+            raise
+        again = f"python -m dataset get {name} --twin"
+        raise InputError(f"{error}; or draw the twin with `{again}`") from error
+    place, size = declaration.whereabouts(), declaration.size_on_disk()
+    said = [_kind(dataset), *([] if "missing" in place else [place])]
+    said += [readable(size)] if size else []
+    print(f"{name}: {len(dataset):,} images, {'; '.join(said)}")
+    for file in declaration.files:
+        with suppress(InputError):  # files that these options do not need may be damaged
+            if (path := file.find()) is not None:
+                print(f"  {path}: {file.verification}")
 
 
 def _show(declaration: Declaration, options: dict[str, Any]) -> None:

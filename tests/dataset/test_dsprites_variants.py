@@ -1,6 +1,9 @@
 """Colour, noisy and scream dSprites: distributions of the looks, and that each image keeps its."""
 
+import threading
+from dataclasses import replace
 from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -11,7 +14,13 @@ from scipy import stats
 from replearn.dataset import load
 from replearn.dataset.arrays import PackedImages
 from replearn.dataset.drawn import DrawnImages
-from replearn.dataset.dsprites_variants import coloured, noisy, read_picture, screaming
+from replearn.dataset.dsprites_variants import (
+    SCREAM,
+    coloured,
+    noisy,
+    read_picture,
+    screaming,
+)
 from replearn.dataset.files import keep_digests
 from replearn.dataset.splitmix import outputs, seeds_of
 from replearn.dataset.sprites import SHA256, sprite
@@ -268,14 +277,46 @@ def foreign(path, kind):
         path.write_bytes(content)
 
 
+@pytest.mark.parametrize("genuine", [True, False])
+def test_downloaded_picture_is_read_before_it_is_kept(home, genuine):
+    if genuine:
+        write_jpeg(home / "published.jpg", (700, 900))
+    else:  # what an address delivers that has moved
+        (home / "published.jpg").write_text("<html>gone</html>")
+
+    class Here(SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=home)
+
+        def log_message(self, format, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Here) as server:
+        threading.Thread(target=server.serve_forever).start()
+        address = f"http://127.0.0.1:{server.server_port}/published.jpg"
+        file = replace(SCREAM, urls=(address,))
+        try:
+            if genuine:
+                assert read_picture(file.download()).shape == (3, 274, 213)
+            else:
+                with pytest.raises(InputError, match=r"as a JPEG .* downloaded now; it is deleted"):
+                    file.download()
+        finally:
+            server.shutdown()
+    assert bool(file.candidates()) == genuine
+
+
 @pytest.mark.parametrize(
     ("kind", "sentence"),
     [
-        ("text", r"cannot be read as a JPEG \(.*get it again from https"),
-        ("png", r"cannot be read as a JPEG \(.*get it again from https"),
+        ("text", r"cannot be read as a JPEG \(.*; delete it and get it again from https"),
+        ("png", r"cannot be read as a JPEG \(.*; delete it and get it again from https"),
         ("truncated", r"cannot be read as a JPEG \(.*truncated.*get it again from https"),
-        ("narrow", r"a thumbnail of 64 x 200 pixels, too small for random crops"),
-        ("bomb", r"is too large for a picture \("),
+        (
+            "narrow",
+            r"a thumbnail of 64 x 200 pixels, too small for random.*; delete it",
+        ),
+        ("bomb", r"is too large for a picture \(.*; delete it and get it from https"),
         ("large", r"is too large for a picture \("),
     ],
 )

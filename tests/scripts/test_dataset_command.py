@@ -3,7 +3,6 @@
 import hashlib
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,10 @@ import torch
 from PIL import Image
 
 import dataset as command
-from replearn.dataset import DECLARATIONS, load
+from replearn.dataset import DATASETS, DECLARATIONS, cifar, load, mnist
 from replearn.dataset.files import DataFile
 from replearn.dataset.images import FactorSpace, ImageDataset
-from replearn.paths import root
+from replearn.dataset.subset import with_subsets
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,24 +92,65 @@ def test_get_without_files_says_so(home, capsys):
     assert "digits: 1,797 images, published" in capsys.readouterr().out
 
 
-def test_get_says_what_was_verified(home, monkeypatch, capsys):
-    published = root() / "published"
-    published.mkdir()
-    (published / "file").write_bytes(b"content")
-    files = DataFile("file", sha256=hashlib.sha256(b"content").hexdigest()), DataFile("other")
-    (published / "other").touch()
-    digits = replace(DECLARATIONS["digits"], files=files)
-    monkeypatch.setitem(DECLARATIONS, "digits", digits)
-    monkeypatch.setenv("REPLEARN_DATA", str(published))
-    assert command.main(["get", "digits"]) == 0
+@pytest.mark.parametrize("name", ["circles", "twoshapes", "mpi3d_like"])
+def test_get_draws_what_is_only_drawn_with_twin_as_well(home, capsys, name):
+    assert command.main(["get", name, "--twin"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{name}: ") and out.endswith("); drawn when loaded\n")
+
+
+IMAGES = b"\0\0\x08\x03" + np.array([5, 28, 28], ">u4").tobytes() + bytes(5 * 28 * 28)
+LABELS = b"\0\0\x08\x01" + np.array([5], ">u4").tobytes() + bytes(5)
+
+
+@pytest.fixture
+def small(home, monkeypatch):
+    """MNIST declared as four small files, of which those of the test part are here; its folder."""
+    contents = {"a": IMAGES, "b": LABELS, "c": IMAGES, "d": LABELS}
+    files = tuple(
+        DataFile(
+            name, ("http://127.0.0.1:9/none",), folders=("mnist",),
+            sha256="" if name == "d" else hashlib.sha256(content).hexdigest(),
+        )
+        for name, content in contents.items()
+    )  # fmt: skip
+    folder = home / "data" / "mnist"
+    folder.mkdir(parents=True)
+    for name in "cd":
+        (folder / name).write_bytes(contents[name])
+    declared = mnist._declare("mnist", files, tuple("0123456789"), "test")
+    monkeypatch.setitem(DECLARATIONS, "mnist", declared)
+    monkeypatch.setitem(DATASETS, "mnist", with_subsets(declared.load, True))
+    return folder
+
+
+def test_get_takes_only_the_files_that_its_options_need(small, home, monkeypatch, capsys):
+    assert command.main(["get", "mnist", "split=test"]) == 0
+    assert capsys.readouterr().out.startswith("mnist: 5 images, published (sha256 ")
+    assert DECLARATIONS["mnist"].whereabouts() == "2 of 4 files missing"
+    assert command.main(["get", "mnist"]) == 1
+    assert "cannot download a from http://127.0.0.1:9/none" in capsys.readouterr().err
+    content = {f"{part}_images": np.zeros((3, 32, 32, 3), np.uint8) for part in ("train", "test")}
+    content |= {f"{part}_labels": np.arange(3) for part in ("train", "test")}
+    np.savez(home / "data" / "subset.npz", **content)
+    monkeypatch.setattr(cifar, "SUBSET", DataFile("subset.npz"))
+    assert command.main(["get", "cifar10", "source=subset"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("cifar10: 3 images, published (sha256 ") and out.endswith("…)\n")
+
+
+def test_get_says_what_was_verified(small, capsys):
+    (small / "a").write_bytes(IMAGES), (small / "b").write_bytes(LABELS)
+    assert command.main(["get", "mnist"]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[0].endswith(f"; here ({published}), 7 bytes")
-    assert out[1].endswith("file: its sha256 is that of the published file (ed7002b439e9…)")
-    assert out[2].endswith("other: no checksum is published: it is taken by its name")
-    (published / "other").unlink()
-    assert digits.whereabouts() == "1 of 2 files missing"
-    assert command.main(["get", "digits"]) == 1
-    assert "other has no public address; bring it into" in capsys.readouterr().err
+    assert out[0].endswith(f"; here ({small}); 7.9 kB")
+    assert out[1].endswith(
+        f"a: its sha256 is that of the published file ({hashlib.sha256(IMAGES).hexdigest()[:12]}…)"
+    )
+    assert out[4].endswith("d: no checksum is published: it is taken by its name")
+    (small / "b").write_bytes(b"other")
+    assert command.main(["get", "mnist", "split=test"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ class Declaration:
         files: the published files.
         any_file: True if one of `files` is enough, False if all are needed.
         drawn: "<generator> <version>" if replearn can draw the images, or "".
+        composed: where the images come from if it is neither a file nor drawing alone, or "".
         kept: name of the file in data/ that keeps the drawn images, or "" if drawing is instant.
         terms: the licence or terms that its authors state, or "" if none are known.
     """
@@ -37,12 +38,15 @@ class Declaration:
     files: tuple[DataFile, ...] = ()
     any_file: bool = False
     drawn: str = ""
+    composed: str = ""
     kept: str = ""
     terms: str = ""
 
     @property
     def origin(self) -> str:
         """Where the images come from, in one phrase."""
+        if self.composed:
+            return self.composed
         ways = []
         if self.files:
             ways.append("published files")

@@ -29,14 +29,8 @@ VERSION = 1  # of all looks; a change of a single pixel needs another
 SIDE = 64  # pixels
 _SHAPE = (3, SIDE, SIDE)
 _THUMBNAIL = (350, 274)  # pixels: the most that a picture is wide and high
+_ADDRESS = "https://upload.wikimedia.org/wikipedia/commons/f/f4/The_Scream.jpg"
 _IN_EACH_BYTE = 0x0101010101010101
-
-# No digest of it was ever published, and the file at this address has been replaced over time.
-SCREAM = DataFile(
-    "scream.jpg",
-    ("https://upload.wikimedia.org/wikipedia/commons/f/f4/The_Scream.jpg",),
-    folders=("scream",),
-)
 
 
 def coloured(seed: int, positions: Tensor, sprites: PackedImages) -> Tensor:
@@ -84,18 +78,29 @@ def read_picture(path: Path) -> Tensor:
                 file.thumbnail(_THUMBNAIL)
                 picture = np.array(file.convert("RGB"))
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise InputError(f"{path} is too large for a picture ({error})") from error
+        raise InputError(
+            f"{path} is too large for a picture ({error}); delete it and get it from {_ADDRESS}"
+        ) from error
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(
-            f"{path} cannot be read as a JPEG ({error}); get it again from {SCREAM.urls[0]}"
+            f"{path} cannot be read as a JPEG ({error}); delete it and get it again from {_ADDRESS}"
         ) from error
     if min(picture.shape[:2]) <= SIDE:
         height, width = picture.shape[:2]
         raise InputError(
             f"{path} gives a thumbnail of {width} x {height} pixels, too small for random crops of "
-            f"64 x 64; get the picture from {SCREAM.urls[0]}"
+            f"64 x 64; delete it and get the picture from {_ADDRESS}"
         )
     return torch.from_numpy(picture).permute(2, 0, 1).contiguous()
+
+
+# No digest of it was ever published, and the file at this address has been replaced over time.
+SCREAM = DataFile(
+    "scream.jpg",
+    (_ADDRESS,),
+    folders=("scream",),
+    check=read_picture,
+)
 
 
 def _load(
@@ -138,6 +143,11 @@ def _load(
     )
 
 
+_COMPOSED = (
+    f"a published picture; sprites from published files, else drawn by replearn ({DSPRITES.drawn})"
+)
+
+
 def _declare(name: str, look: Callable[..., Tensor]) -> Declaration:
     scream = look is screaming
     return Declaration(
@@ -150,6 +160,7 @@ def _declare(name: str, look: Callable[..., Tensor]) -> Declaration:
         files=(SCREAM,) if scream else DSPRITES.files,
         any_file=not scream,
         drawn="" if scream else f"{name.replace('_', '-')} {VERSION}, on {DSPRITES.drawn}",
+        composed=_COMPOSED if scream else "",
         kept="" if scream else DSPRITES.kept,
         terms="public domain (the painting)" if scream else DSPRITES.terms,
     )

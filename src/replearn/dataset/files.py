@@ -5,10 +5,11 @@ import hashlib
 import json
 import os
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from tqdm import tqdm
 
@@ -35,6 +36,7 @@ class DataFile:
             go to the first.
         md5: digest of the file as published, where no sha256 is known.
         size: bytes of the file as published, or 0 if not known.
+        check: raises an InputError for a download that is no such file, where no digest tells.
 
     A file that was published without any digest is accepted by its name.
     """
@@ -47,6 +49,7 @@ class DataFile:
     folders: tuple[str, ...] = ()
     md5: str = ""
     size: int = 0
+    check: Callable[[Path], Any] | None = None
 
     @property
     def checksum(self) -> str:
@@ -127,6 +130,12 @@ class DataFile:
         if not known and (fault := self.fault(path)):
             path.unlink()
             raise InputError(f"{path} was downloaded and deleted: it {fault}; try again later")
+        if self.check is not None:
+            try:
+                self.check(path)
+            except InputError as error:
+                path.unlink()
+                raise InputError(f"{error} (as it was downloaded now; it is deleted)") from error
         return path
 
 
