@@ -61,6 +61,9 @@ def main(argv: Sequence[str]) -> int:
     except InputError as error:
         print(f"python -m sweep: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # the reader has seen enough: `python -m sweep --dry-run ... | head`
+        sys.stderr.close()
+        return 1
     except KeyboardInterrupt:
         print("python -m sweep: stopped; the same command goes on", file=sys.stderr)
         return 130

@@ -1,6 +1,7 @@
 """What a sweep says in a terminal and in a log file."""
 
 import io
+import os
 
 import pytest
 
@@ -119,3 +120,13 @@ def test_a_database_that_is_away_for_a_moment_stops_no_table(monkeypatch):
         while len(asked) < 2:
             pass
     assert stream.getvalue().count("\n") == 1
+
+
+def test_a_reader_that_is_gone_stops_no_sweep():
+    reader, writer = os.pipe()
+    os.close(reader)
+    stream = os.fdopen(writer, "w")
+    with LiveTable(LABELS, look, stream=stream) as table:
+        table.ended("a", "failed", "the loss is nan")
+    with pytest.raises(BrokenPipeError):
+        stream.close()

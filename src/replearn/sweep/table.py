@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TextIO
 
 from replearn.runs.pace import Progress
@@ -157,8 +158,9 @@ class LiveTable:
             up = f"\x1b[{self._drawn}F\x1b[J" if self._drawn else ""
             shown = [line[:width] for line in redrawn] if self._terminal else []
             self._drawn = len(shown)
-            self._stream.write(up + "".join(f"{line}\n" for line in [*kept, *shown]))
-            self._stream.flush()
+            with suppress(OSError):  # the reader is gone (`| head`): the runs go on
+                self._stream.write(up + "".join(f"{line}\n" for line in [*kept, *shown]))
+                self._stream.flush()
 
 
 def _limited(lines: Sequence[str]) -> list[str]:
