@@ -12,6 +12,7 @@ from typing import Any
 
 from replearn.errors import InputError, nearest
 from replearn.sweep.pool import Pool
+from replearn.sweep.task import THREADS
 
 QUEUES = ("slurm", "pbs", "sge", "lsf", "oar")
 NAMES = ("inline", "local", *QUEUES, "tcp://HOST:PORT", "tls://HOST:PORT")
@@ -124,6 +125,8 @@ def _local(options: Options, n_gpu: int, n_cpu: int, environment: dict[str, str]
     cores = n_cores()
     gpus = visible_gpus(options.gpus)
     plan = plan_workers(options.workers or len(gpus) or max(1, cores // 2), gpus, n_gpu, n_cpu)
+    threads = options.threads or max(1, cores // len(plan))
+    environment |= dict.fromkeys(THREADS, str(threads))
     security = Security.temporary()
     common: dict[str, Any] = {
         "host": "127.0.0.1", "nthreads": 1, "memory_limit": 0, "dashboard": False,
@@ -156,7 +159,6 @@ def _local(options: Options, n_gpu: int, n_cpu: int, environment: dict[str, str]
             stack.callback(opened.close, timeout=30)
             client = stack.enter_context(Client(opened, set_as_default=False))
         slots = Counter(kind for kind, _ in plan)
-        threads = options.threads or max(1, cores // len(plan))
         yield Pool(client, slots, threads, START_SECONDS, lambda: "they end when they start")
 
 

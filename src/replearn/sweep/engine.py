@@ -1,8 +1,11 @@
 """Run the tasks of a sweep on a cluster: handed out, tried again, waited for, stopped."""
 
+import signal
+import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from replearn.sweep.cluster import Options, open_pool
@@ -49,7 +52,7 @@ def run_sweep(
 
     A task that ends by a signal, out of time, or because its worker died is tried again, at most
     three times; one that another sweep has claimed is looked at again when that one is done.
-    Ctrl-C asks all processes to store what they have, waits for them, and is raised again.
+    Ctrl-C, or TERM, asks all processes to store what they have, waits for them and is raised again.
 
     Args:
         tasks: with different indices.
@@ -64,6 +67,11 @@ def run_sweep(
     tasks, options = list(tasks), options or Options()
     if not tasks:
         return {}
+    with _ended_in_order():
+        return _run(tasks, cluster, options, report)
+
+
+def _run(tasks: list[Task], cluster: str, options: Options, report: Report) -> dict[int, Outcome]:
     if cluster == "inline":
         return _Sweep(tasks, _Inline(options), report).run()
     n_gpu = sum(task.wants_gpu() for task in tasks)
@@ -71,6 +79,25 @@ def run_sweep(
     environment = {name: given[name] for name in OF_WORKERS if name in given}
     with open_pool(cluster, options, n_gpu, len(tasks) - n_gpu, environment) as pool:
         return _Sweep(tasks, pool, report).run()
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let TERM and HUP end the driver as Ctrl-C does: processes store, and jobs are withdrawn."""
+
+    def end(signum: int, frame: object) -> None:
+        raise SystemExit(128 + signum)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) == signal.SIG_DFL]
+    before = {signum: signal.signal(signum, end) for signum in asked}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 class _Inline:

@@ -22,6 +22,8 @@ class Pool:
         threads: CPU threads of a task.
         patience: seconds without any worker after which the sweep gives up.
         why: says why there is none.
+        hopeless: says, earlier, that there will never be one.
+        check: looks at the first workers, and raises an InputError if they cannot work.
     """
 
     def __init__(
@@ -31,9 +33,11 @@ class Pool:
         threads: int,
         patience: float,
         why: Callable[[], str],
+        hopeless: Callable[[], str | None] = lambda: None,
+        check: Callable[[], object] | None = None,
     ):
         self.client, self.slots, self.threads = client, dict(slots), threads
-        self._patience, self._why = patience, why
+        self._patience, self._why, self._hopeless, self._check = patience, why, hopeless, check
         self._address = client.scheduler.address if client.scheduler else "?"
         self._driver = uuid.uuid4().hex
         self._given: dict[Any, tuple[Any, Future]] = {}
@@ -76,7 +80,7 @@ class Pool:
                 keys.append(self._ended.get_nowait())
         except queue.Empty:
             pass
-        if keys:
+        if keys and self._check is None:
             self._last_worker = time.monotonic()
         elif self._given:
             self._check_workers()
@@ -100,8 +104,14 @@ class Pool:
     def _check_workers(self) -> None:
         if self.client.scheduler_info()["workers"]:
             self._last_worker = time.monotonic()
-        elif time.monotonic() - self._last_worker > self._patience:
-            waited = time.monotonic() - self._last_worker
+            if self._check is not None:
+                self._check()
+                self._check = None
+            return
+        if (sentence := self._hopeless()) is not None:
+            raise InputError(sentence)
+        waited = time.monotonic() - self._last_worker
+        if waited > self._patience:
             raise InputError(
                 f"there has been no worker for {waited:.0f} s ({self._why()}); nothing that is "
                 f"finished is lost, the same command goes on"

@@ -3,10 +3,13 @@
 import asyncio
 import os
 import socket
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from distributed import Worker, WorkerPlugin, get_worker
+from threadpoolctl import threadpool_limits
 
 from replearn.errors import InputError
 from replearn.sweep.task import GRACE_SECONDS, Outcome, Task, count_tasks, run_task, stop_tasks
@@ -26,6 +29,14 @@ def run_on_worker(task: Task, threads: int, driver: str) -> Outcome:
     """Run a task here; when this worker is told to go, the run stores its state for another."""
     worker = get_worker()
     return run_task(task, threads, driver, lambda: worker.status.name.startswith("clos"))
+
+
+def call(function: Callable[..., Any], block: tuple, threads: int) -> Any:
+    """Return `function(*block)`, computed with so many threads."""
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(threads)
+    with threadpool_limits(threads):
+        return function(*block)
 
 
 async def stop_and_wait(driver: str) -> None:

@@ -1,0 +1,41 @@
+"""Blocks computed by workers are those computed here."""
+
+import numpy as np
+import pytest
+
+from replearn.errors import InputError
+from replearn.sweep.blocks import map_blocks
+from replearn.sweep.cluster import Options
+
+BLOCKS = [(3, 2), (1, 4), (2, 2)]
+
+
+def test_inline_keeps_the_order_and_tells():
+    told = []
+    found = map_blocks(np.ones, [((n, m),) for n, m in BLOCKS], progress=lambda *a: told.append(a))
+    assert [block.shape for block in found] == BLOCKS
+    assert told == [("blocks", 1, 3), ("blocks", 2, 3), ("blocks", 3, 3)]
+
+
+def test_no_blocks_need_no_workers():
+    assert map_blocks(np.ones, [], "local") == []
+
+
+def test_what_workers_cannot_import_is_refused():
+    with pytest.raises(InputError, match="lambda.* cannot be imported by workers"):
+        map_blocks(lambda: 0, [()], "local")
+
+
+@pytest.mark.slow
+def test_workers_compute_the_same_in_order():
+    blocks = [(np.arange(n * m, dtype=float).reshape(n, m),) for n, m in BLOCKS * 4]
+    here = map_blocks(np.linalg.pinv, blocks)
+    told = []
+    there = map_blocks(
+        np.linalg.pinv, blocks, "local", workers=2, progress=lambda *a: told.append(a)
+    )
+    for one, other in zip(here, there, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
+    assert told[-1] == ("blocks", 12, 12)
+    with pytest.raises(np.linalg.LinAlgError, match="must be square"):
+        map_blocks(np.linalg.inv, blocks[:1], "local", options=Options(workers=1))
