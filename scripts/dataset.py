@@ -7,7 +7,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -102,6 +101,8 @@ def _get(declaration: Declaration, twin: bool, options: dict[str, Any]) -> None:
     said = [_kind(dataset), *([] if "missing" in place else [place])]
     said += [readable(size)] if size else []
     print(f"{name}: {len(dataset):,} images, {'; '.join(said)}")
+    if dataset.note:
+        print(f"  {dataset.note}")
     for file in declaration.files:
         with suppress(InputError):  # files that these options do not need may be damaged
             if (path := file.find()) is not None:
@@ -129,8 +130,7 @@ def factor_lines(dataset: ImageDataset) -> list[str]:
     space, lines = dataset.factor_space, []
     width = max(12, *map(len, space.names))
     for k, (name, size) in enumerate(zip(space.names, space.sizes, strict=True)):
-        values = space.values[k] if space.values else np.arange(size)
-        shown = [f"{v:g}" if isinstance(v, (int, float, np.number)) else str(v) for v in values]
+        shown = space.named_values(k)
         said = ", ".join(shown) if size <= 6 else f"{shown[0]} … {shown[-1]}"
         if size == 2 and not dataset.is_grid:
             said += f"   {dataset.factors[:, k].mean():.1%} of the images have it"
@@ -166,7 +166,8 @@ def draw_for_docs(declaration: Declaration, folder: Path) -> str:
         return f"{declaration.name}: no picture, it is {declaration.whereabouts()}"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{declaration.name}.png"
-    for rows, colours in ((4, 0), (4, 256), (2, 64), (1, 32)):  # noise does not get small
+    # All sweeps if they are small enough, else the first five; noise does not get small.
+    for rows, colours in ((None, 0), (None, 256), (6, 0), (6, 256), (4, 256), (2, 64), (1, 32)):
         content = BytesIO()
         figure = picture(dataset, samples=1, most=rows)
         figure.savefig(content, format="png", dpi=_NATIVE, metadata={"Software": None})

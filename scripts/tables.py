@@ -144,6 +144,7 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 TABLES = {
     "datasets": lambda: pages.dataset_table(DECLARATIONS.values()),
+    "values": lambda: pages.value_table(DECLARATIONS.values()),
     "files": lambda: pages.file_table(DECLARATIONS.values()),
     "digests": lambda: pages.digest_table(DECLARATIONS.values()),
     "pictures": lambda: pages.picture_section(

@@ -1,14 +1,16 @@
 """dSprites: the published file read without its pickles, or the twin in its place."""
 
+import hashlib
 import io
 import zipfile
+from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
 
 from replearn.dataset import DECLARATIONS, load
-from replearn.dataset.dsprites import published_blocks
+from replearn.dataset.dsprites import NPZ, published_blocks
 from replearn.dataset.sprites import sprite
 from replearn.errors import InputError
 
@@ -93,6 +95,17 @@ def test_foreign_file_is_refused_not_replaced_by_the_twin(home, suffix):
     name = f"dsprites_ndarray_co1sh3sc6or40x32y32_64x64.{suffix}"
     (home / "data" / name).write_text("something else")
     with pytest.raises(InputError, match=rf"{suffix} is damaged or not the published file"):
+        load("dsprites")
+
+
+def test_genuine_file_is_found_beside_a_damaged_one(home, monkeypatch):
+    stem = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64"
+    (home / "data" / f"{stem}.hdf5").write_text("something else")
+    content = b"genuine"
+    (home / "data" / f"{stem}.npz").write_bytes(content)
+    blob = hashlib.sha1(b"blob 7\0genuine").hexdigest()
+    monkeypatch.setattr("replearn.dataset.dsprites.NPZ", replace(NPZ, git_sha1=blob))
+    with pytest.raises(InputError, match=r"npz cannot be read as dSprites"):  # it is taken
         load("dsprites")
 
 

@@ -7,6 +7,10 @@ from replearn.dataset.declaration import readable
 from replearn.dataset.files import DataFile
 
 
+def all_sets():
+    return DECLARATIONS.values()
+
+
 def rows_of(table):
     lines = [line.strip("| ").split(" | ") for line in table.splitlines()]
     assert len({len(line) for line in lines}) == 1
@@ -20,6 +24,21 @@ def test_every_data_set_has_a_row_and_says_its_terms():
     assert rows["`cars3d`"]["terms"] == "none stated"
     assert rows["`circles`"]["terms"] == "those of replearn"
     assert rows["`celeba`"]["factors or classes"] == "40 attributes"
+
+
+def test_values_have_names_where_they_are_published():
+    rows = [tuple(row.values()) for row in rows_of(pages.value_table(all_sets()))]
+    named = {(names, factor): values for names, factor, values in rows}
+    sprites = ", ".join(f"`{look}dsprites`" for look in ("color_", "", "noisy_", "scream_"))
+    assert named[sprites, "`shape`"] == "square, ellipse, heart"
+    assert named["`shapes3d`", "`shape`"] == "cube, cylinder, sphere, capsule"
+    arms = "`mpi3d_like`, `mpi3d_real`, `mpi3d_realistic`, `mpi3d_toy`"
+    assert named[arms, "`object_color`"] == "white, green, red, blue, brown, olive"
+    assert named["`smallnorb`", "`category`"] == "animal, human, airplane, truck, car"
+    for declaration in all_sets():
+        space = declaration.factor_space
+        for factor, names in (space.value_names if space else {}).items():
+            assert len(set(names)) == space.sizes[space.names.index(factor)]
 
 
 def test_files_stand_once_with_size_checksum_and_their_data_sets():

@@ -145,6 +145,7 @@ def test_files_that_load_takes(norb, home, monkeypatch):
     monkeypatch.setattr(smallnorb, "FACTORS", SPACE)
     dataset, clipped = smallnorb.load(), smallnorb.load(clip=True)
     assert dataset.is_grid and clipped.is_grid
+    assert "no lower bound there, and clip=True clips" in dataset.note and clipped.note == ""
     assert dataset.image_shape == (1, 64, 64)
     assert dataset.labels.tolist() == [0] * 24 + [1] * 24
     assert dataset.batch(range(48)).min() < 0 and dataset.batch(range(48)).max() > 1

@@ -13,7 +13,7 @@ from replearn.dataset.arrays import PackedImages
 from replearn.dataset.cache import write_array
 from replearn.dataset.convert import converted, drawn, kept_name
 from replearn.dataset.declaration import Declaration
-from replearn.dataset.files import DataFile, file_digest, missing
+from replearn.dataset.files import DataFile, file_digest, first_found, missing
 from replearn.dataset.images import FactorSpace, ImageDataset
 from replearn.dataset.npz import NpzArray
 from replearn.errors import InputError
@@ -22,12 +22,13 @@ FACTORS = FactorSpace(
     ("shape", "scale", "orientation", "posX", "posY"),
     (3, 6, 40, 32, 32),
     (
-        np.array([1, 2, 3]),  # square, ellipse, heart
+        np.array([1, 2, 3]),
         np.linspace(0.5, 1, 6),
         np.linspace(0, 2 * np.pi, 40),
         np.linspace(0, 1, 32),
         np.linspace(0, 1, 32),
     ),
+    {"shape": ("square", "ellipse", "heart")},
 )
 _SHAPE = (1, 64, 64)
 _PACKED = (len(FACTORS), 64 * 64 // 8)
@@ -70,7 +71,7 @@ def load(source: str = "auto", download: bool = False) -> ImageDataset:
         raise InputError(f"expected source to be 'auto', 'real' or 'twin', got {source!r}")
     path = None
     if source != "twin":
-        path = HDF5.find() or NPZ.find() or (HDF5.download() if download else None)
+        path = first_found((HDF5, NPZ)) or (HDF5.download() if download else None)
         if path is None and source == "real":
             raise missing("dsprites", DSPRITES.files, "use the redrawn images with source='twin'")
     return _twin() if path is None else _published(path)

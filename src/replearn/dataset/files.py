@@ -150,6 +150,24 @@ def missing(name: str, files: tuple[DataFile, ...], instead: str) -> InputError:
     )
 
 
+def first_found(files: tuple[DataFile, ...]) -> Path | None:
+    """Return the first genuine one of some files, any of which would do, or None if none is here.
+
+    Raises:
+        InputError: if there are such files and none is genuine.
+    """
+    faults = []
+    for file in files:
+        try:
+            if (path := file.find()) is not None:
+                return path
+        except InputError as error:
+            faults.append(error)
+    if faults:
+        raise faults[0]
+    return None
+
+
 def all_found(name: str, files: tuple[DataFile, ...], download: bool, instead: str) -> list[Path]:
     """Return the paths of all `files` of a data set, downloaded first if that is wanted.
 

@@ -1,5 +1,6 @@
 """Images with their factors of variation or labels: what every data set is once it is loaded."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol, runtime_checkable
@@ -92,15 +93,25 @@ class FactorSpace:
         names: name of each of the K factors.
         sizes: number of values of each factor.
         values: the physical values of each factor, K arrays of lengths `sizes`.
+        value_names: words for the values of some factors, by the factor's name.
     """
 
     names: tuple[str, ...]
     sizes: tuple[int, ...]
     values: tuple[NDArray, ...] = field(default=(), compare=False, repr=False)
+    value_names: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def __len__(self) -> int:
         """Return the number of combinations."""
         return int(np.prod(self.sizes))
+
+    def named_values(self, k: int) -> list[str]:
+        """Return the values of factor k as words: "square", or "0.5" where they have no names."""
+        named = self.value_names.get(self.names[k])
+        values = self.values[k] if self.values else np.arange(self.sizes[k])
+        return list(named or (f"{v:g}" if isinstance(v, np.number) else str(v) for v in values))
 
     def factors(self, index) -> NDArray[np.int64]:
         """Return the factor indices (..., K) of positions (...) in the full grid."""

@@ -17,16 +17,23 @@ from replearn.errors import InputError
 
 FACTORS = FactorSpace(
     (
-        "object_color",  # white, green, red, blue, brown, olive
-        "object_shape",  # cone, cube, cylinder, hexagonal, pyramid, sphere
-        "object_size",  # small, large
-        "camera_height",  # top, center, bottom
-        "background_color",  # purple, sea green, salmon
+        "object_color",
+        "object_shape",
+        "object_size",
+        "camera_height",
+        "background_color",
         "horizontal_axis",
         "vertical_axis",
     ),
     (6, 6, 2, 3, 3, 40, 40),
     tuple(np.arange(size) for size in (6, 6, 2, 3, 3, 40, 40)),
+    {
+        "object_color": ("white", "green", "red", "blue", "brown", "olive"),
+        "object_shape": ("cone", "cube", "cylinder", "hexagonal", "pyramid", "sphere"),
+        "object_size": ("small", "large"),
+        "camera_height": ("top", "center", "bottom"),
+        "background_color": ("purple", "sea green", "salmon"),
+    },
 )
 _SHAPE = (len(FACTORS), 64, 64, 3)
 _TOY_OF_LIBRARY = 4 * 4 * 2 * 3 * 3 * 40 * 40

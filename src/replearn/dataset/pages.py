@@ -17,6 +17,17 @@ def dataset_table(declarations: Iterable[Declaration]) -> str:
     return _table((*head, "source", "terms"), rows)
 
 
+def value_table(declarations: Iterable[Declaration]) -> str:
+    """Return the factors whose values have names, with the names in their order."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for d in _by_name(declarations):
+        named = d.factor_space.value_names if d.factor_space is not None else {}
+        for factor, names in named.items():
+            found.setdefault((f"`{factor}`", ", ".join(names)), []).append(f"`{d.name}`")
+    rows = [(", ".join(names), *row) for row, names in found.items()]
+    return _table(("data sets", "factor", "values 0, 1, …"), rows)
+
+
 def file_table(declarations: Iterable[Declaration]) -> str:
     """Return the published files: of which data sets, size, kind of checksum."""
     rows = []

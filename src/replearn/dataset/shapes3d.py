@@ -23,9 +23,10 @@ FACTORS = FactorSpace(
     (
         *[twin.HUES] * 3,
         twin.SCALES,
-        np.arange(4),  # cube, cylinder, sphere, capsule
+        np.arange(4),
         twin.ORIENTATIONS,
     ),
+    {"shape": ("cube", "cylinder", "sphere", "capsule")},
 )
 _SHAPE = (3, 64, 64)
 _MAPS = (twin.N_GEOMETRIES, len(twin.MATERIALS), 64 * 64)

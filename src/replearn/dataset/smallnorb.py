@@ -23,6 +23,7 @@ from replearn.dataset.images import FactorSpace, ImageDataset
 from replearn.dataset.norb_format import matrix_blocks, read_matrix
 from replearn.errors import InputError
 
+CATEGORIES = ("animal", "human", "airplane", "truck", "car")
 FACTORS = FactorSpace(
     ("category", "instance", "elevation", "azimuth", "lighting"),
     (5, 10, 9, 18, 6),
@@ -33,9 +34,13 @@ FACTORS = FactorSpace(
         np.arange(0, 360, 20),  # degrees
         np.arange(6),
     ),
+    {"category": CATEGORIES},
 )
-CATEGORIES = ("animal", "human", "airplane", "truck", "car")
 _SIDE = 64
+_NOTE = (
+    "smallNORB as the published encoders saw it, with pixels below 0 and above 1: a Bernoulli "
+    "likelihood has no lower bound there, and clip=True clips them."
+)
 _MIRROR = "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small"
 _TRAINING = "smallnorb-5x46789x9x18x6x2x96x96-training"  # instances 4, 6, 7, 8, 9
 _TESTING = "smallnorb-5x01235x9x18x6x2x96x96-testing"  # instances 0, 1, 2, 3, 5
@@ -131,6 +136,7 @@ def load(clip: bool = False, download: bool = False) -> ImageDataset:
         labels=factors[:, 0],
         class_names=CATEGORIES,
         digest=digest,
+        note="" if clip else _NOTE,
     )
 
 

@@ -85,7 +85,10 @@ def _space(shapes: tuple[str, ...]) -> FactorSpace:
     if len(shapes) == 1:
         return FactorSpace(("x", "y"), (64, 64), (GRID, GRID))
     return FactorSpace(
-        ("x", "y", "shape"), (64, 64, len(shapes)), (GRID, GRID, np.arange(len(shapes)))
+        ("x", "y", "shape"),
+        (64, 64, len(shapes)),
+        (GRID, GRID, np.arange(len(shapes))),
+        {"shape": shapes},
     )
 
 

@@ -29,6 +29,7 @@ FACTORS = FactorSpace(
     tuple(f"o{i}_{name}" for i in (1, 2) for name in ("px", "py", "shape", "hue")),
     2 * _SIZES,
     2 * _VALUES,
+    {"o1_shape": SHAPES, "o2_shape": SHAPES},
 )
 _SHAPE = (3, SIDE, SIDE)
 

@@ -134,10 +134,13 @@ def describe(run: Run) -> str:
 
 
 def twin_note(sources: Sequence[Run]) -> str:
-    """Return the notes of the twins among the data sets of some runs, for a caption."""
+    """Return what captions say of the data sets of some runs: that they are twins, or what else."""
     sets = [run.info.get("dataset") or {} for run in sources]
-    notes = [each.get("note") or f"twin of {each['name']}" for each in sets if each.get("is_twin")]
-    return " ".join(dict.fromkeys(notes))
+    notes = [
+        each.get("note") or (f"twin of {each['name']}" if each.get("is_twin") else "")
+        for each in sets
+    ]
+    return " ".join(filter(None, dict.fromkeys(notes)))
 
 
 def analysis_folder(run: "SacredRun") -> Path:
