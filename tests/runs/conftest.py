@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import sacred
 from sacred import Experiment, stdout_capturing
 
 import replearn
+from replearn.runs.claims import claim
+from replearn.runs.commandline import run_commandline
 from replearn.runs.observer import RunObserver
 from replearn.runs.output import install_capture
 
@@ -105,3 +108,42 @@ def curve(database):
         return found and (found["steps"], found["values"])
 
     return find
+
+
+@pytest.fixture
+def task(tmp_path, monkeypatch):
+    """This process is a task of the sweep "s1", with leases of two seconds."""
+    monkeypatch.setenv("REPLEARN_HOME", str(tmp_path))
+    monkeypatch.setenv("REPLEARN_SWEEP", "s1")
+    monkeypatch.setenv("REPLEARN_LEASE", "2")
+
+
+@pytest.fixture
+def sweep(task, database):
+    """The database of the sweep."""
+    return database
+
+
+@pytest.fixture
+def run_probe():
+    """Run an experiment whose main function is `action(_run)`; returns the exit code."""
+
+    def run(action, **config):
+        experiment = Experiment("probe", save_git_info=False)
+        experiment.add_config({"seed": 0, "resume": None, "kind": "a"} | config)
+        experiment.main(lambda _run: action(_run))
+        return run_commandline(experiment, ["X"])
+
+    return run
+
+
+@pytest.fixture
+def steal(database):
+    """A function: take the only claim over, as if its owner had been silent for a whole lease."""
+
+    def steal():
+        database.claims.update_one({}, [{"$set": {"lease_until": "$$NOW"}}])
+        time.sleep(0.002)
+        return claim(database, database.claims.find_one()["_id"], "thief")
+
+    return steal

@@ -146,3 +146,25 @@ def test_an_interrupt_that_waits_in_a_lock_still_comes():
         with pytest.raises(Interrupted):
             handle.wait(20)  # inside threading all the time
     assert time.monotonic() - started < 5
+
+
+def test_an_interrupt_that_comes_too_late_does_not_kill_the_process():
+    # One that was postponed, or of a claim that is lost, when the handlers are the system's again.
+    code = (
+        "from replearn.runs import signals\n"
+        "with signals.signals_handled(): pass\n"
+        "signals._again(signal.SIGUSR1)\n"
+        "signals.interrupt_main(signals.ClaimLost('late'))\n"
+        "print('alive')\n"
+    )
+    done = run_python(code)
+    assert (done.stdout, done.returncode) == ("alive\n", 0)
+
+
+def test_another_thread_can_interrupt_the_main_one():
+    with signals_handled():
+        lost = signals.ClaimLost("run 1 stops")
+        threading.Timer(0.05, lambda: signals.interrupt_main(lost)).start()
+        with pytest.raises(signals.ClaimLost, match="run 1 stops") as caught:
+            time.sleep(20)
+    assert (caught.value.exit_code, caught.value.STATUS) == (4, "INTERRUPTED")

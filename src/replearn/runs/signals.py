@@ -23,6 +23,7 @@ CLAIMED = 4  # the exit code of what another process does
 _DELICATE = {threading.__file__, queue.__file__}
 _GRACE = 200  # times 5 ms: code that waits in a lock for good is interrupted all the same
 
+_restoring = threading.Lock()
 _held = 0
 _waiting: int | None = None
 _raised = False
@@ -86,8 +87,9 @@ def signals_handled() -> Iterator[None]:
     try:
         yield
     finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
+        with _restoring:
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
 
 
 @contextmanager
@@ -119,9 +121,8 @@ def interrupt_main(cause: Interrupted) -> None:
     Without `handle_signals` nobody expects it, and nothing happens; nor while the run is stored.
     """
     global _cause
-    if not _raised and signal.getsignal(signal.SIGUSR1) is _on_signal:
-        _cause = cause
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+    _cause = cause
+    _send(signal.SIGUSR1)
 
 
 def in_a_hurry() -> bool:
@@ -167,7 +168,14 @@ def _is_delicate(frame: FrameType | None) -> bool:
 
 def _again(signum: int) -> None:
     time.sleep(0.005)
-    signal.pthread_kill(threading.main_thread().ident or 0, signum)
+    _send(signum)
+
+
+def _send(signum: int) -> None:
+    """Send a signal to the main thread, unless it has done with signals: it would be killed."""
+    with _restoring:
+        if not _raised and signal.getsignal(signum) is _on_signal:
+            signal.pthread_kill(threading.main_thread().ident or 0, signum)
 
 
 def _say(text: str) -> None:
