@@ -23,6 +23,14 @@ def test_every_part_of_the_benchmarks_was_measured():
     assert all("cores, torch" in text for _, text in parts), "run bin/benchmark"
 
 
+def test_every_objective_was_measured_and_does_what_it_says():
+    page = (ROOT / "docs" / "objectives.md").read_text()
+    parts = dict(re.findall(r"<!-- measured: (\w+) -->\n(.*?)<!-- end -->", page, re.DOTALL))
+    assert set(parts) == {"terms", "strengths"}
+    assert all("runs " in text and " steps " in text for text in parts.values())
+    assert parts["terms"].count("| yes |") == 8 and "**no**" not in parts["terms"]
+
+
 def test_the_readme_shows_the_two_commands_first():
     text = (ROOT / "README.md").read_text()
     places = [text.index(part) for part in ("bin/run-quickstart", "bin/check", "![", "## Train")]
