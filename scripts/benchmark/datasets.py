@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmark.published import pass_for, write_holes
+from benchmark.published import write_stand_ins
 from replearn.dataset import DECLARATIONS
 from replearn.paths import root
 
@@ -62,30 +62,28 @@ def cost_of(name: str, seconds: float) -> dict[str, float] | None:
     return json.loads(_python(MEASURE, name, str(seconds)).splitlines()[-1])
 
 
-def cost_of_mpi3d(seconds: float) -> dict[str, float]:
-    """Return what `mpi3d_real` costs from a file of its format and size in which all is a hole.
+def cost_of_stand_in(name: str, seconds: float) -> dict[str, float]:
+    """Return what a data set costs from files in the formats of the published ones.
 
-    Batches of it read nothing from a disk, so "rate" says nothing of the published file.
+    They and what is converted from them lie in a temporary folder.
     """
     with elsewhere() as folder:
-        path = folder / "mpi3d_real.npz"
-        write_holes(path, (DECLARATIONS["mpi3d_real"].n_images, 64, 64, 3))
-        pass_for(DECLARATIONS["mpi3d_real"].files[0], path)
-        return cost_of("mpi3d_real", seconds) or {}
+        write_stand_ins(name, folder)
+        return cost_of(name, seconds) or {}
 
 
 @contextmanager
 def elsewhere() -> Iterator[Path]:
-    """Give an empty folder, which is $REPLEARN_DATA meanwhile."""
-    before = os.environ.get("REPLEARN_DATA")
+    """Give the data/ of an empty checkout, which is $REPLEARN_HOME meanwhile."""
+    before = {key: os.environ.pop(key, None) for key in ("REPLEARN_HOME", "REPLEARN_DATA")}
     with TemporaryDirectory() as folder:
-        os.environ["REPLEARN_DATA"] = folder
+        os.environ["REPLEARN_HOME"] = folder
         try:
-            yield Path(folder)
+            (Path(folder) / "data").mkdir()
+            yield Path(folder) / "data"
         finally:
-            del os.environ["REPLEARN_DATA"]
-            if before is not None:
-                os.environ["REPLEARN_DATA"] = before
+            del os.environ["REPLEARN_HOME"]
+            os.environ.update({key: value for key, value in before.items() if value is not None})
 
 
 def _python(code: str, *argv: str) -> str:

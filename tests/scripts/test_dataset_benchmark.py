@@ -3,8 +3,10 @@
 import pytest
 
 from benchmark.__main__ import PAGES, datasets_part
-from benchmark.datasets import cost_of
+from benchmark.datasets import cost_of, elsewhere
+from benchmark.published import write_stand_ins
 from replearn.dataset import DECLARATIONS
+from replearn.dataset.dsprites_variants import read_picture
 from replearn.paths import root
 
 
@@ -22,14 +24,22 @@ def test_absent_files_are_not_measured_but_a_file_of_holes_is(tmp_path, monkeypa
     monkeypatch.setenv("REPLEARN_HOME", str(tmp_path))
     monkeypatch.delenv("REPLEARN_DATA", raising=False)
     assert cost_of("mpi3d_real", 0.1) is None
-    only = {name: DECLARATIONS[name] for name in ("cars3d", "celeba")}
+    only = {name: DECLARATIONS[name] for name in ("cars3d", "celeba", "mpi3d_real")}
     monkeypatch.setattr("replearn.dataset.DECLARATIONS", only)
-    *_, holes, empty, absent = datasets_part(quick=True).splitlines()
+    *_, holes, _, mark, empty, absent = datasets_part(quick=True).splitlines()
     assert absent == "Not measured, since their files were not at hand: `cars3d`, `celeba`."
-    assert empty == "" and holes.startswith("| `mpi3d_real` in a file of holes |")
+    assert empty == "" and holes.startswith("| `mpi3d_real` * |")
+    assert mark.endswith("not the published ones.")
     # Seven factors of 1,036,800 images, 8 bytes each, and a copy of them while they are made.
     memory, unit = holes.split("|")[-2].split()
     assert unit == "MB" and 58.1 < float(memory) < 3 * 58.1
+
+
+def test_scream_is_composed_from_a_stand_in_of_its_picture():
+    with elsewhere() as folder:
+        write_stand_ins("scream_dsprites", folder)
+        assert read_picture(DECLARATIONS["scream_dsprites"].files[0].find()).shape == (3, 274, 211)
+    assert not folder.exists()
 
 
 def test_its_table_has_a_place_in_the_docs():
