@@ -16,9 +16,12 @@ import pytest
 # threads that wait for each other take up to thirty times as long as one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# A shell script that starts the tests with `&` has them, and the runs they start, ignore Ctrl-C.
+# A shell script that starts the tests with `&` has them, and the runs they start, ignore Ctrl-C;
+# `nohup` has them ignore a hang-up.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

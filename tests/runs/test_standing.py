@@ -17,6 +17,11 @@ from replearn.runs.standing import (
 )
 
 STATE = {"resume.safetensors": b"state", "resume.json": b"{}"}
+
+
+def now():
+    """The time as run documents have it."""
+    return datetime.now(UTC).replace(tzinfo=None)
 NOW = datetime.now(UTC).replace(tzinfo=None)
 
 
@@ -71,12 +76,12 @@ def test_code_counts_only_if_asked(stands, store):
 
 
 def test_a_run_is_alive_by_its_heartbeat(stands, store):
-    run_id = store("RUNNING", heartbeat=NOW, stop_time=None)
+    run_id = store("RUNNING", heartbeat=now(), stop_time=None)
     assert stands() == Standing(RUNNING, run_id)
 
 
 def test_a_silent_run_is_interrupted_if_it_left_a_state(stands, store):
-    silent = NOW - timedelta(minutes=5)
+    silent = now() - timedelta(minutes=5)
     store("RUNNING", heartbeat=silent)
     assert stands() == Standing(MISSING)
     run_id = store("RUNNING", heartbeat=silent, artifacts=STATE)

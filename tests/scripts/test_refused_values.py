@@ -12,7 +12,7 @@ BEFORE_A_RUN = {
     "seeed=1": "unknown config key 'seeed'",
     "model.kin": "unknown preset 'model.kin'",
     "dataset.name=dsprits": "unknown data set 'dsprits'",
-    "dataset.subset_seed=x": "dataset.subset_seed must be a whole number, got 'x'",
+    "dataset.subset_seed=x": "subset_seed must be a whole number of at least 0, got 'x'",
     "model.name=vea": "unknown model 'vea'",
     "model.name=predictor": "one of kind predictor; this experiment trains one of kind auto-enc",
     "model.encoder=kin": "unknown encoder 'kin'; did you mean 'kim",
