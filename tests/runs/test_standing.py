@@ -22,7 +22,6 @@ STATE = {"resume.safetensors": b"state", "resume.json": b"{}"}
 def now():
     """The time as run documents have it."""
     return datetime.now(UTC).replace(tzinfo=None)
-NOW = datetime.now(UTC).replace(tzinfo=None)
 
 
 @pytest.fixture
