@@ -106,7 +106,6 @@ def run_claimed(
                 return turn.exit_code
             if turn.ancestor is not None:
                 run = resumed(turn.ancestor)
-            run.beat_interval = min(run.beat_interval, sweep.lease / 3)
             return execute(run, database, turn.claim)
     except BaseException as error:
         give_back(turn.claim)

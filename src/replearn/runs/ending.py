@@ -30,7 +30,8 @@ def store_or_spool(
 ) -> tuple[Path | None, str | None]:
     """Store the finished `record`, trying for `patience` seconds.
 
-    Each try calls `confirm` first, which may raise a PyMongoError and correct the status.
+    Each try calls `confirm` before the status is set, which may raise a PyMongoError and correct
+    it.
     Returns the folder where the run waits, and the sentence that says what is lost; both are None
     once the database has all of the run.
     """
@@ -40,8 +41,7 @@ def store_or_spool(
     lost: str | None = None
     while True:
         try:
-            confirm()
-            record.finish()
+            record.finish(confirm)
         except (PyMongoError, OSError, BSONError) as error:
             first = spooled is None and lost is None
             last = time.monotonic() > deadline or signals.in_a_hurry()

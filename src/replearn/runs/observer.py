@@ -26,6 +26,7 @@ from replearn.runs.artifacts import ArtifactStore, digest
 from replearn.runs.claims import Claim
 from replearn.runs.database import ensure_indexes
 from replearn.runs.ending import join_last_beat, store_or_spool
+from replearn.runs.lease import LeaseKeeper
 from replearn.runs.metrics import MetricStore
 from replearn.runs.notices import reason, say, server_name
 from replearn.runs.output import shorten
@@ -48,11 +49,10 @@ class RunObserver(MongoObserver):
         identity: `config_hash`, `group_hash`, `data`, `code`; a top-level field of the document.
         spool_folder: where a run waits that cannot be stored; default sims/spool.
         patience: seconds to wait for the server at the end of a run; default PATIENCE.
-        claim: renewed with every heartbeat; a run that loses it is stopped, and never COMPLETED.
+        claim: kept as long as the run goes on; a run that loses it is stopped, and never COMPLETED.
 
     After the run, `failure` is None if the database has all of it, else a sentence; `spooled` is
-    the folder where the run waits for `python -m runs sync`, if it does; `claim_lost` says who
-    has taken over, if somebody has.
+    the folder where the run waits for `python -m runs sync`, if it does.
     """
 
     def __init__(
@@ -64,7 +64,8 @@ class RunObserver(MongoObserver):
         claim: Claim | None = None,
     ):
         self.database = database
-        self.claim, self.claim_lost = claim, ""
+        self.claim = claim
+        self._lease: LeaseKeeper | None = None
         self.identity = dict(identity or {})
         self.patience = PATIENCE if patience is None else patience
         self.spooled: Path | None = None
@@ -93,6 +94,11 @@ class RunObserver(MongoObserver):
                 "python -m runs sync stores it once the database can take it"
             )
         return self.record.problems[0] if self.record and self.record.problems else None
+
+    @property
+    def claim_lost(self) -> str:
+        """Who has taken over the configuration of this run, in a sentence; empty if nobody has."""
+        return self._lease.lost if self._lease else ""
 
     @property
     def status(self) -> str | None:
@@ -149,7 +155,8 @@ class RunObserver(MongoObserver):
                 document["experiment"]["sources"] = self.save_sources(ex_info)
                 record.insert()
                 if self.claim is not None:
-                    self.claim.started(record.run_id)
+                    self._lease = LeaseKeeper(self.claim, record.check)
+                    self._lease.start(record.run_id)
             except (PyMongoError, BSONError) as error:
                 raise InputError(
                     f"the run cannot be stored in database {self.database.name} at "
@@ -182,7 +189,6 @@ class RunObserver(MongoObserver):
             record.document["captured_out"] = plain(shorten(captured_out))
             record.document["heartbeat"] = to_milliseconds(beat_time)
             if time.monotonic() > self._away_until:  # a try costs seconds, the end waits for it
-                self._keep_claim(record)
                 record.flush()
                 self._is_back()
 
@@ -269,24 +275,20 @@ class RunObserver(MongoObserver):
                     record,
                     self._place,
                     min(patience, self.patience),
-                    confirm=lambda: self._keep_claim(record),
+                    confirm=self._confirm,
                 )
             except Exception as error:  # Sacred would print this and end with exit code 0
                 self._lost = f"run {record.run_id} could not be stored: {reason(error)}"
+        if self._lease is not None:
+            self._lease.stop()
         if self.failure:
             say(self.failure)
 
-    def _keep_claim(self, record: RunRecord) -> None:
-        """Renew the lease; once another process has taken over, this run is not to be finished."""
-        if self.claim is None:
-            return
-        if not self.claim_lost and not self.claim.renew():
-            record.check()  # the database of a stranger knows of no claim
-            self.claim_lost = f"run {self.run_id} stops: {self.claim.loss()}"
-            say(self.claim_lost)
-            signals.interrupt_main(signals.ClaimLost(self.claim_lost))
-        if self.claim_lost and record.document["status"] == "COMPLETED":
-            record.document["status"] = "INTERRUPTED"
+    def _confirm(self) -> None:
+        """Finish no run whose configuration another process has taken over."""
+        if self._lease is not None and not self._lease.confirm() and self.record is not None:
+            if self.record.document["status"] == "COMPLETED":
+                self.record.document["status"] = "INTERRUPTED"
 
     # Outages and problems
 

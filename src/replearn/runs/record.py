@@ -4,7 +4,7 @@ The observer fills a record, the spool keeps it, `sync` sends it again.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -103,10 +103,13 @@ class RunRecord:
             self._sent = digests
             self.artifacts.delete(replaced)
 
-    def finish(self) -> None:
+    def finish(self, confirm: Callable[[], None] = lambda: None) -> None:
         """Store all of the run, check that the server has it, then set the final status.
 
         Status and completion record stand in one update: a run that is COMPLETED is complete.
+
+        Args:
+            confirm: called right before that update; may correct the document's status.
 
         Raises:
             IdTaken: if another run has this id now.
@@ -121,6 +124,7 @@ class RunRecord:
             self.note(f"artifact {name} was stored and is not in the database any more")
             self.artifacts.stored = {k: v for k, v in self.artifacts.stored.items() if k != name}
         replaced = list(self.artifacts.replaced)
+        confirm()
         self.close()
         update: dict[str, Any] = {"$set": {k: v for k, v in self.document.items() if k != "_id"}}
         if "fail_trace" not in self.document:

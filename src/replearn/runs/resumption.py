@@ -115,6 +115,8 @@ def load_ancestor(run: Any, run_id: int) -> tuple[bytes, Run]:
     ancestor = load_run(run_id, open_database())
     run.info["resumed_from"] = run_id
     before, now = ((info.get("dataset") or {}).get("digest") for info in (ancestor.info, run.info))
+    if before is None:  # killed before the first heartbeat, which stores `info`
+        before = ancestor.identity.get("data")
     if before != now:
         raise InputError(
             f"run {run_id} was trained on data with the digest {before}, but now it is {now}; "
