@@ -142,28 +142,39 @@ def test_a_claim_knows_whether_an_error_is_of_the_configuration(claimed, noted, 
 
 
 @pytest.mark.slow
-def test_local_workers_run_all_and_use_two_at_once(nap, noted, pids):
-    tasks = [nap(i, seconds=0.2) for i in range(5)] + [nap(5, code=1), nap(6, code=139)]
-    order = []
+def test_a_worker_that_is_killed_loses_nothing(nap, noted, pids):
+    tasks = [nap(0, seconds=3, storing=0.2), nap(1, code=1), nap(2, code=139), nap(3), nap(4)]
+    order, killed = [], []
+
+    def murder() -> None:
+        wait_until(lambda: noted(0))
+        killed.append(psutil.Process(pids(0)[0]).ppid())
+        kill(killed[0])
+
+    thread = threading.Thread(target=murder)
+    thread.start()
     ended = run_sweep(tasks, "local", Options(workers=2), lambda i, o: order.append(i))
-    assert [ended[i].exit_code for i in range(7)] == [0, 0, 0, 0, 0, 1, 0]
-    assert sorted(order) == list(range(7)) and noted(6) == ["start", "start", "done"]
+    thread.join()
+    assert killed[0] != os.getpid()
+    assert [ended[i].exit_code for i in range(5)] == [0, 1, 0, 0, 0] and sorted(order) == [
+        *range(5)
+    ]
+    # It ended with its worker, and only the second one finished.
+    assert sorted(noted(0)) == ["done", "start", "start", "stopped"] and not is_alive(pids(0)[0])
+    assert noted(1) == ["start"] and noted(2) == ["start", "start", "done"]
     assert not workers_of(os.getpid())
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_loses_nothing(drive, noted, pids):
-    driver = drive("local", 2, 4, 1.5, "storing=0.2")
-    wait_until(lambda: noted(0) and noted(1))
-    first = pids(0)[0]
-    killed = psutil.Process(first).ppid()
-    assert killed in workers_of(driver.pid)
-    kill(killed)
-    output, errors = driver.communicate(timeout=60)
-    assert driver.returncode == 0 and errors == "" and output.count('"exit_code": 0') == 4
-    assert not is_alive(first)  # it ended with its worker, and only the second one finished
-    assert sorted(noted(0)) == ["done", "start", "start", "stopped"]
-    assert [noted(i).count("done") for i in range(4)] == [1, 1, 1, 1]
+def test_each_gpu_has_its_runs_and_the_cpu_the_rest(nap, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5,7")
+    tasks = [nap(i, show="CUDA_VISIBLE_DEVICES", seconds=0.3) for i in range(4)]
+    tasks += [nap(i, show="CUDA_VISIBLE_DEVICES", device="cpu") for i in (4, 5)]
+    ended = run_sweep(tasks, "local", Options(workers=3, gpus=2))
+    assert all(outcome.finished for outcome in ended.values())
+    seen = [task.log.read_text().split("=")[1].split()[0] for task in tasks[:4]]
+    assert sorted(seen) == ["3", "3", "5", "5"]
+    assert all("CUDA_VISIBLE_DEVICES = \n" in task.log.read_text() for task in tasks[4:])
 
 
 @pytest.mark.slow

@@ -101,7 +101,8 @@ def open_pool(
         raise InputError(
             f"cluster={cluster} needs {error.name}: pip install '.[sweep]', or take inline"
         ) from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for logger in ("distributed", "distributed.client"):
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
     environment = dict(environment or {})
     with config.set(CONFIG):
         if address:
