@@ -76,3 +76,18 @@ def test_an_experiment_gets_all_sources_and_one_repository(checkout, monkeypatch
     commit = git("rev-parse", "HEAD")
     assert info["repositories"] == [{"url": f"git:/{folder}", "commit": commit, "dirty": False}]
     assert info["base_dir"] == str(folder)
+
+
+def test_files_of_an_earlier_root_are_not_carried_on(checkout, tmp_path_factory):
+    folder, _ = checkout
+    experiment = Experiment("x", save_git_info=False)
+    collect_sources(experiment, folder)
+    first = experiment.get_experiment_info()["sources"]
+    other = tmp_path_factory.mktemp("other")
+    (other / "src").mkdir()
+    (other / "src/other.py").write_text("# other\n")
+    collect_sources(experiment, other)
+    names = {name for name, _ in experiment.get_experiment_info()["sources"]}
+    assert {name for name in names if not name.startswith("..")} == {"src/other.py"}
+    collect_sources(experiment, folder)
+    assert experiment.get_experiment_info()["sources"] == first

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from weakref import WeakKeyDictionary
 
 from bson import ObjectId
 from gridfs import GridFS
@@ -18,6 +19,7 @@ from replearn.paths import root
 
 FOLDERS = ("src", "scripts")
 _GIT_SECONDS = 10
+_FOUND: WeakKeyDictionary[Any, frozenset[Path]] = WeakKeyDictionary()  # by Sacred, per ingredient
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,16 @@ def collect_sources(experiment: Any, folder: Path | None = None) -> None:
     """Give `experiment` the sources of src/ and scripts/, and the git state.
 
     Experiment and ingredients are best made with `save_git_info=False`: Sacred by itself sees 2 of
-    our files, and asks git about each one again. The files that it found are kept.
+    our files, and asks git about each one again. The files that it found are kept, those of an
+    earlier call are not: what a run's sources are never depends on what its process did before.
     """
     folder = (folder or root()).resolve()
     files = {path.resolve() for path in source_files(folder)}
     for ingredient, _ in experiment.traverse_ingredients():
-        files.update(Path(source.filename) for source in ingredient.sources)
+        found = _FOUND.setdefault(
+            ingredient, frozenset(Path(source.filename) for source in ingredient.sources)
+        )
+        files.update(found)
         ingredient.sources.clear()
     experiment.base_dir = str(folder)
     experiment.sources.update(_sources(sorted(files), git_state(folder)))
