@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from replearn.errors import InputError, nearest
@@ -35,6 +36,7 @@ def lookup(registry: Mapping[str, T], name: str, kind: str = "name") -> T:
     return registry[name]
 
 
+@cache
 def parameters(make: Callable) -> dict[str, inspect.Parameter]:
     """Return the parameters that a registered class or function takes, by name."""
     return dict(inspect.signature(make).parameters)

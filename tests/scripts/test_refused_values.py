@@ -10,6 +10,11 @@ ANNEALED, FACTOR = "training.loss.name=annealed_vae", "training.loss.name=factor
 STEP, SMOOTH = "training.scheduler.name=step", "training.scheduler.name=exponential"
 BEFORE_A_RUN = {
     "seeed=1": "unknown config key 'seeed'",
+    "seed=-1": "seed must be a whole number from 0 to 2**63 - 1, got -1",
+    "init_seed=x": "init_seed must be a whole number from 0 to 2**63 - 1, got 'x'",
+    "noise_seed=True": "noise_seed must be a whole number from 0 to 2**63 - 1, got True",
+    f"order_seed={2**63}": "order_seed must be a whole number from 0 to 2**63 - 1, got 9223372",
+    "device=gpu": "device must be auto, cpu or cuda, got 'gpu'",
     "model.kin": "unknown preset 'model.kin'",
     "dataset.name=dsprits": "unknown data set 'dsprits'",
     "dataset.subset_seed=x": "subset_seed must be a whole number of at least 0, got 'x'",

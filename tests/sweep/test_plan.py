@@ -1,11 +1,15 @@
 """Plans: checked configurations, each once."""
 
+import re
+import time
+
 import pytest
 
 from experiments import unsupervised
 from replearn.errors import InputError
 from replearn.runs.commandline import make_run
 from replearn.runs.config import config_hash, group_hash
+from replearn.runs.resolving import parse_words
 from replearn.sweep.grid import expand
 from replearn.sweep.plan import labels, make_plan
 
@@ -32,6 +36,43 @@ def test_two_spellings_are_one_point():
     ]
 
 
+MIXED = [
+    ["dataset.digits,dsprites", "model.burgess,kim", "seed=0,1,7", "noise_seed=None,3"],
+    ["fast", "training.beta,factor", "training.loss.params={'gamma':6},{}", "seed=5,6.0"],
+    ["training.loss.name=beta_vae,factor_vae", "training.steps=1e2,None", "init_seed=2,3"],
+    ["training.optimizer.params.lr=1e-3,0.01", "tags=[a,'b c'],[d]", "threads=1,2", "seed=0,1"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", MIXED)
+def test_a_point_is_resolved_as_if_it_were_the_only_one(words):
+    def alone(point):
+        run = make_run(unsupervised.ex, None, *parse_words(point)).config
+        return dict(run), config_hash(run), group_hash(run)
+
+    together = {}
+    for point in expand(words):
+        try:
+            together[tuple(point)] = alone(point)
+        except InputError as error:
+            with pytest.raises(InputError, match=re.escape(str(error))):
+                make_plan(unsupervised.ex, [point])
+    assert together
+    plan = make_plan(unsupervised.ex, together)
+    found = {tuple(p.words): (p.config, p.config_hash, p.group_hash) for p in plan}
+    assert found == {words: together[words] for words in found}
+    assert {key for _, key, _ in together.values()} == {p.config_hash for p in plan}
+
+
+@pytest.mark.slow
+def test_a_thousand_points_are_planned_in_seconds():
+    words = ["model.kim,burgess", "training.beta", "dataset.digits,dsprites", "seed=0,1,2,3,4"]
+    grid = expand([*words, f"training.loss.params.beta={','.join(map(str, range(1, 51)))}"])
+    begin = time.process_time()
+    assert len(make_plan(unsupervised.ex, grid)) == 1000
+    assert time.process_time() - begin < 5
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -40,6 +81,11 @@ def test_two_spellings_are_one_point():
         (["training.loss.name=vae,beta_va"], "unknown loss 'beta_va'; did you mean 'beta_vae'"),
         (["training.beta", "training.loss.params.bta=1,2"], "no parameter 'bta'; did you mean 'be"),
         (["training.steps=10,0"], "training.steps must be a whole number of at least 1, got 0"),
+        (["seed=0,-1"], "seed must be a whole number from 0 to 2"),
+        (["init_seed=x,y"], "init_seed must be a whole number from 0 to 2"),
+        (["seed=0,None"], "'seed=None' draws another seed each time, so no point would ever be"),
+        (["device=gpu,cpu"], "device must be auto, cpu or cuda, got 'gpu'"),
+        (["seed=0,1", "init_seed=3,4", "modl.kim"], "unknown preset 'modl.kim'; did you mean 'mo"),
         (["resume=3,4"], "'resume=3' is of one run, and a sweep resumes its interrupted runs"),
     ],
 )

@@ -133,6 +133,7 @@ def make_run(
     presets: Sequence[str] = (),
     options: dict[str, Any] | None = None,
     ancestor: Mapping[str, Any] | None = None,
+    base: Mapping[str, Any] | None = None,
 ) -> Run:
     """Return the Sacred run of a checked configuration, not started yet and without observers.
 
@@ -143,13 +144,14 @@ def make_run(
         presets: names of named configs.
         options: of the command line.
         ancestor: the document of a dead run of this very configuration, to go on from.
+        base: what `base_config` gives, if it is known already.
 
     Raises:
         InputError: if a preset or a key is unknown, or a value does not fit.
     """
     updates = whole_numbers(updates or {})
     check_presets(experiment, list(presets))
-    base = _create(experiment, command, {}, [], {}).config
+    base = base_config(experiment, command) if base is None else base
     check_updates(base, updates)
     if updates.get("resume") is not None:
         from replearn.runs.resumption import resumed_config
@@ -170,6 +172,11 @@ def make_run(
     return run
 
 
+def base_config(experiment: Experiment, command: str | None = None) -> dict[str, Any]:
+    """Return the configuration without presets and updates: every key that there is."""
+    return _create(experiment, command, {}, [], {}).config
+
+
 def _create(
     experiment: Experiment,
     command: str | None,
@@ -188,7 +195,7 @@ def _create(
     before = [(part.configurations, part.named_configs) for part in parts]
     for part in parts:
         part.configurations = copy.deepcopy(part.configurations)
-        part.named_configs = copy.deepcopy(part.named_configs)
+        part.named_configs = dict(part.named_configs)
     try:
         chosen = replace_specs(experiment, presets, updates)
         return experiment._create_run(command, updates, chosen, {}, {}, options)

@@ -14,12 +14,13 @@ from replearn.training.engine import PRECISIONS
 
 # Keys that do not change what a run computes.
 VOLATILE = frozenset(
-    {"device", "threads", "resume", "tags", "progress", "resume_every", "skip_finished"}
+    "device threads resume tags progress resume_every skip_finished cluster cluster_options".split()
 )
 # Keys in which the runs of one group differ.
 SEEDS = frozenset({"seed", "init_seed", "order_seed", "noise_seed"})
+DEVICES = ("auto", "cpu", "cuda")
 # Dictionaries whose keys are checked elsewhere: against a signature, or against runs and scores.
-OPEN = ("params", "where", "at_least", "at_most")
+OPEN = ("params", "where", "against", "at_least", "at_most", "cluster_options")
 
 
 def defaults(make: Callable) -> dict[str, Any]:
@@ -116,6 +117,17 @@ def check_updates(base: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
         if path not in known:
             raise InputError(f"unknown config key {path!r}; {nearest(path, known)}")
         check_type(path, known[path], value)
+        if path in SEEDS:
+            check_seed(path, value)
+        elif path == "device" and value not in DEVICES:
+            raise InputError(f"device must be auto, cpu or cuda, got {value!r}")
+
+
+def check_seed(path: str, value: Any) -> None:
+    """Raise an InputError unless `value` is None or a whole number that MongoDB can store."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if value is not None and not (whole and 0 <= value < 2**63):
+        raise InputError(f"{path} must be a whole number from 0 to 2**63 - 1, got {value!r}")
 
 
 def parse_value(text: str) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 from tqdm import tqdm
 
 from replearn.errors import InputError
-from replearn.runs.config import config_hash, group_hash
-from replearn.runs.resolving import resolve_words
+from replearn.runs.config import config_hash, group_hash, parse_value
+from replearn.runs.resolving import Resolver
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,12 @@ def make_plan(experiment: Any, grid: Iterable[Sequence[str]]) -> list[Point]:
         InputError: if a point has an unknown key, preset or value; the sentence names the nearest.
     """
     points: dict[str, Point] = {}
+    resolver = Resolver(experiment)
     grid = list(grid)
     slow = None if len(grid) > 200 else True  # None: a bar in a terminal, nothing in a log file
     for words in tqdm(grid, "plan", unit="point", disable=slow, leave=False):
         _check_own_words(words)
-        config = resolve_words(experiment, words)
+        config = resolver.resolve(words)
         key = config_hash(config)
         if key not in points:
             points[key] = Point(list(words), config, key, group_hash(config))
@@ -58,7 +59,12 @@ def labels(words: Mapping[str, Sequence[str]]) -> dict[str, str]:
 
 def _check_own_words(words: Sequence[str]) -> None:
     for word in words:
-        key = word.partition("=")[0]
+        key, _, value = word.partition("=")
+        if key == "seed" and parse_value(value) is None:
+            raise InputError(
+                f"{word!r} draws another seed each time, so no point would ever be finished; give "
+                f"numbers: seed=0,1,2"
+            )
         if key == "resume":
             raise InputError(
                 f"{word!r} is of one run, and a sweep resumes its interrupted runs by itself; "
