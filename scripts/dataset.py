@@ -1,24 +1,21 @@
-"""The data sets: `python -m dataset list`, `show NAME`, `get NAME`; makes no run."""
+"""The data sets: `python -m dataset list`, `at-hand NAME...`, `show NAME`, `get NAME`; no runs."""
 
 import argparse
 import sys
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from matplotlib.figure import Figure
-from PIL import Image
-
-from replearn.analysis.figures.images import image_grid
-from replearn.analysis.figures.style import add_caption, save_figure
 from replearn.dataset import DATASETS, DECLARATIONS, ImageDataset, load
 from replearn.dataset.declaration import Declaration, readable
 from replearn.dataset.preview import rows_of_images
 from replearn.errors import InputError
 from replearn.paths import results_folder
 from replearn.registry import lookup, parameters
-from replearn.runs.config import parse_value
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _NATIVE = 170  # dots per inch at which a picture of 64 x 64 images has their own pixels
 _LARGEST = 60_000  # bytes of a picture in the docs
@@ -33,11 +30,11 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: list[str]) -> int:
     """Run one command and return its exit code: 0, or 1 after a sentence on what is wrong."""
     parser = _Parser("python -m dataset", description=__doc__)
-    parser.add_argument("command", metavar="list|show|get")
-    parser.add_argument("name", nargs="?", help="a data set")
+    parser.add_argument("command", metavar="list|at-hand|show|get")
+    parser.add_argument("name", nargs="?", help="a data set; at-hand: or several")
     parser.add_argument("options", nargs="*", metavar="KEY=VALUE", help="of its loader: n=100")
     parser.add_argument("--twin", action="store_true", help="get: drawn images, no published ones")
-    commands = {"list": _list, "show": _show, "get": _get}
+    commands = {"list": _list, "at-hand": _at_hand, "show": _show, "get": _get}
     try:
         args = parser.parse_intermixed_args(argv)
         command = lookup(commands, args.command, "command")
@@ -48,7 +45,11 @@ def main(argv: list[str]) -> int:
                 f"`{args.command}` needs the name of a data set: {', '.join(DECLARATIONS)}"
             )
         else:
-            declaration = lookup(DECLARATIONS, args.name, "data set")
+            names = [args.name, *(args.options if command is _at_hand else [])]
+            declaration, *others = (lookup(DECLARATIONS, name, "data set") for name in names)
+            if command is _at_hand:
+                _at_hand(declaration, *others)
+                return 0
             options = dict(map(_option, args.options))
             if command is _get:
                 _get(declaration, args.twin, options)
@@ -64,6 +65,8 @@ def _option(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
         raise InputError(f"expected options of the form KEY=VALUE, such as n=100, got {text!r}")
+    from replearn.runs.config import parse_value
+
     return key, parse_value(value)
 
 
@@ -80,6 +83,12 @@ def _list() -> None:
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         print("  ".join(cells).rstrip())
+
+
+def _at_hand(*declarations: Declaration) -> None:
+    """Print a line `NAME published|twin|missing` for each data set, for scripts."""
+    for declaration in declarations:
+        print(declaration.name, declaration.at_hand)
 
 
 def _get(declaration: Declaration, twin: bool, options: dict[str, Any]) -> None:
@@ -111,6 +120,8 @@ def _get(declaration: Declaration, twin: bool, options: dict[str, Any]) -> None:
 
 def _show(declaration: Declaration, options: dict[str, Any]) -> None:
     """Print the factors and classes of a data set and draw its images."""
+    from replearn.analysis.figures.style import save_figure
+
     dataset = load(declaration.name, **options)
     print(f"{dataset.name}: {len(dataset):,} images {dataset.image_shape}, {_kind(dataset)}")
     if dataset.note:
@@ -145,7 +156,7 @@ def _kind(dataset: ImageDataset) -> str:
     return f"{stands_in}drawn by replearn ({dataset.digest})"
 
 
-def picture(dataset: ImageDataset, samples: int = 2, most: int | None = None) -> Figure:
+def picture(dataset: ImageDataset, samples: int = 2, most: int | None = None) -> "Figure":
     """Return a figure of a data set: rows of samples and of each factor's values, or classes.
 
     Args:
@@ -153,6 +164,9 @@ def picture(dataset: ImageDataset, samples: int = 2, most: int | None = None) ->
         samples: rows of random samples.
         most: rows at most; None for all.
     """
+    from replearn.analysis.figures.images import image_grid
+    from replearn.analysis.figures.style import add_caption
+
     titles, rows = zip(*rows_of_images(dataset, samples)[:most], strict=True)
     figure = image_grid([dataset.batch(index).numpy() for index in rows], titles)
     return add_caption(figure, dataset.note or dataset.name)
@@ -160,6 +174,8 @@ def picture(dataset: ImageDataset, samples: int = 2, most: int | None = None) ->
 
 def draw_for_docs(declaration: Declaration, folder: Path) -> str:
     """Write a small picture of a data set that is here, NAME.png, and say so."""
+    from PIL import Image
+
     try:
         dataset = load(declaration.name, **_PART_IS_HERE.get(declaration.name, {}))
     except InputError:

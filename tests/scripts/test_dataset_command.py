@@ -39,6 +39,22 @@ def test_list_says_what_is_here(home, capsys):
     assert "shape 3, scale 6, orientation 40, posX 32, posY 32" in ends["dsprites"]
 
 
+def test_at_hand_is_for_scripts(home, capsys):
+    names = ["dsprites", "scream_dsprites", "circles", "mnist", "digits"]
+    assert command.main(["at-hand", *names]) == 0
+    states = ["twin", "missing", "published", "missing", "published"]
+    assert capsys.readouterr().out.splitlines() == [
+        f"{name} {state}" for name, state in zip(names, states, strict=True)
+    ]
+    (home / "data").mkdir()
+    (home / "data" / "scream.jpg").touch()  # looked for by name alone
+    assert DECLARATIONS["scream_dsprites"].at_hand == "twin"
+    (home / "data" / "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.hdf5").touch()
+    assert {DECLARATIONS[n].at_hand for n in (*names[:2], "color_dsprites")} == {"published"}
+    assert command.main(["at-hand", "dsprites", "mnits"]) == 1
+    assert "unknown data set 'mnits'; did you mean 'mnist'" in capsys.readouterr().err
+
+
 def test_show_prints_the_factors_and_draws_the_images(home, capsys):
     assert command.main(["show", "circles"]) == 0
     out = capsys.readouterr().out.splitlines()
@@ -166,7 +182,7 @@ def test_get_says_what_was_verified(small, capsys):
         (["lst"], "unknown command 'lst'; did you mean 'list'?"),
         (["show", "dsprits"], "unknown data set 'dsprits'; did you mean 'dsprites'"),
         (["show"], "`show` needs the name of a data set: dsprites, "),
-        ([], "the following arguments are required: list|show|get"),
+        ([], "the following arguments are required: list|at-hand|show|get"),
         (["get", "mnist", "--twn"], "unrecognized arguments: --twn"),
         (["get", "mnist", "--twin"], "mnist has no twin"),
         (["show", "digits", "n"], "expected options of the form KEY=VALUE, such as n=100, got 'n'"),

@@ -24,6 +24,7 @@ class Declaration:
         any_file: True if one of `files` is enough, False if all are needed.
         drawn: "<generator> <version>" if replearn can draw the images, or "".
         composed: where the images come from if it is neither a file nor drawing alone, or "".
+        below: the data set that its own files are composed with, or None.
         kept: name of the file in data/ that keeps the drawn images, or "" if drawing is instant.
         terms: the licence or terms that its authors state, or "" if none are known.
     """
@@ -39,6 +40,7 @@ class Declaration:
     any_file: bool = False
     drawn: str = ""
     composed: str = ""
+    below: "Declaration | None" = None
     kept: str = ""
     terms: str = ""
 
@@ -54,10 +56,28 @@ class Declaration:
             ways.append(f"drawn by replearn ({self.drawn})")
         return ", else ".join(ways) or "comes with scikit-learn"
 
+    @property
+    def at_hand(self) -> str:
+        """What a run would train on, by the names of files alone.
+
+        `published`: its published files, or what stands for them (drawn where there never was
+        one); `twin`: images drawn in their place, for some or all of it; `missing`: nothing.
+        """
+        found = self._found()
+        if found and not self._enough(found):
+            return "twin" if self.drawn else "missing"
+        return "published" if self.below is None else self.below.at_hand
+
+    def _found(self) -> list[bool]:
+        return [bool(file.candidates()) for file in self.files]
+
+    def _enough(self, found: list[bool]) -> bool:
+        return any(found) if self.any_file else all(found)
+
     def whereabouts(self) -> str:
         """Return whether the images are here, by the names of files alone."""
-        found = [bool(file.candidates()) for file in self.files]
-        if found and (any(found) if self.any_file else all(found)):
+        found = self._found()
+        if found and self._enough(found):
             return f"here ({self.files[found.index(True)].candidates()[0].parent})"
         if self.drawn:
             if not self.kept:

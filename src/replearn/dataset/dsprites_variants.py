@@ -161,6 +161,7 @@ def _declare(name: str, look: Callable[..., Tensor]) -> Declaration:
         any_file=not scream,
         drawn="" if scream else f"{name.replace('_', '-')} {VERSION}, on {DSPRITES.drawn}",
         composed=_COMPOSED if scream else "",
+        below=DSPRITES if scream else None,
         kept="" if scream else DSPRITES.kept,
         terms="public domain (the painting)" if scream else DSPRITES.terms,
     )
