@@ -100,9 +100,12 @@ def _plan_and_run(
 ) -> int:
     from replearn.runs.database import open_database
     from replearn.runs.resolving import code_hash
+    from replearn.runs.standing import FINISHED
     from replearn.sweep.driver import Sweep, command_lines, drive, forget_failures, plan_lines
     from replearn.sweep.plan import make_plan
 
+    if args.ids and not (folder := Path(args.ids).absolute().parent).is_dir():
+        raise InputError(f"--ids {args.ids}: there is no folder {folder}; make it first")
     plan = make_plan(experiment, points)
     sweep = Sweep(module, experiment.path, list(words), plan, code_hash(experiment), **asked)
     database = open_database()
@@ -113,7 +116,12 @@ def _plan_and_run(
     if args.dry_run:
         print("\n".join(command_lines(sweep, found)))
         return 0
-    return drive(sweep, found, database)
+    code = drive(sweep, found, database)
+    if args.ids:
+        ended = sweep.standings(database).values()
+        ids = sorted({each.run_id for each in ended if each.state == FINISHED and each.run_id})
+        Path(args.ids).write_text("".join(f"{run_id}\n" for run_id in ids))
+    return code
 
 
 def _command(args: argparse.Namespace, words: Sequence[str]) -> int:
@@ -203,6 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dry-run", action="store_true", help="print the plan only")
     parser.add_argument("--code", choices=("any", "same"), help="whose finished runs count (any)")
     parser.add_argument("--retry-failed", action="store_true", help="try again what failed")
+    parser.add_argument("--ids", metavar="FILE", help="write the ids of finished runs there")
     parser.add_argument("--cluster", help="inline, local, slurm, pbs, sge, lsf, oar or an address")
     kinds = {field.name: str(field.type) for field in fields(Options)}
     for name, text in HELP.items():

@@ -72,6 +72,14 @@ def test_what_is_finished_is_not_run(python_sweep, finish, database):
     assert database.sweeps.count_documents({}) == 0
 
 
+def test_the_ids_of_finished_runs_go_to_a_file(python_sweep, finish, tmp_path):
+    ids = [finish("seed=0"), finish("seed=1")]
+    path = tmp_path / "ids"
+    words = ["--cluster", "inline", "--ids", str(path), MODULE, "with", *TINY]
+    assert python_sweep(*words, "seed=1,0")[0] == 0
+    assert path.read_text() == "".join(f"{run_id}\n" for run_id in ids)
+
+
 def test_code_same_counts_only_runs_of_this_code(python_sweep, finish):
     finish("seed=0")
     _, out, _ = python_sweep("--code", "same", "--dry-run", MODULE, "with", *TINY, "seed=0")
@@ -104,6 +112,7 @@ def test_a_file_gives_the_experiment_and_the_grid(python_sweep, tmp_path):
         (["--workers", "two", MODULE, "with", "fast"], "argument --workers: invalid int value"),
         (["--wrkers", "2", MODULE, "with", "fast"], "unrecognized arguments: --wrkers"),
         (["--code", "some", MODULE, "with", "fast"], "argument --code: invalid choice: 'some'"),
+        (["--ids", "/no/ids", MODULE, "with", "fast"], "--ids /no/ids: there is no folder /no; "),
         (["--file", "none.yaml"], "the grid none.yaml cannot be read: No such file"),
         (["status"], "has no sweep yet"),
         (["cancel", "with", "seed=0"], "'cancel' takes the id of a sweep, not a grid"),
