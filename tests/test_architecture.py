@@ -22,7 +22,7 @@ ROOMS = {
     "training": {"models"},
     "runs": {"dataset", "models", "training"},
     "study": {"dataset", "models", "training", "analysis", "runs"},
-    "sweep": {"runs", "study"},
+    "sweep": {"analysis", "runs", "study"},
 }
 # Package -> the rooms of src/replearn that may import it.
 ONLY_IN = {

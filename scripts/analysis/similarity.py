@@ -2,19 +2,21 @@
 
 cd scripts
 python -m analysis.similarity with measures=cka_debiased where.experiment=unsupervised
+python -m analysis.similarity with cluster=local cluster_options.workers=4 where.tags=study
 """
 
 import sys
 
 from sacred import Experiment
 
-from configs.experiments import ANALYSIS
+from configs.experiments import ANALYSIS, CLUSTER
 from replearn.paths import root
 from replearn.runs.commandline import run_commandline
 
 ex = Experiment("analysis.similarity", base_dir=root(), save_git_info=False)
 ex.add_config(
     **ANALYSIS,
+    **CLUSTER,
     where={},  # which runs
     measures=["cka_debiased", "cka_linear", "procrustes_angular"],
     layers=["all"],  # or names: a,b
@@ -31,10 +33,11 @@ ex.add_named_config("fast", n_probe=64)
 def compare(where, measures, layers, steps, baseline, n_probe, pooling, latent, _config, _run):
     """Return the mean similarity of the same layer in different runs, trained and untrained."""
     from replearn.analysis.similarity import progress_bars
-    from replearn.study.comparison import choose_steps, common_layers, common_probe, compare_layers
+    from replearn.study.comparison import choose_steps, common_layers, common_probe
     from replearn.study.layer_maps import draw_layer_maps
     from replearn.study.results import results_of
     from replearn.study.selection import find_trained
+    from replearn.sweep.similarity import compare_layers_by
 
     runs = find_trained(where)
     names, probe = common_layers(runs, layers), common_probe(runs, n_probe)
@@ -45,9 +48,10 @@ def compare(where, measures, layers, steps, baseline, n_probe, pooling, latent, 
     print(f"{len(runs)} runs, {count} representations, {count * (count + 1) // 2} pairs")
     with results_of(_run, "Similarity of layers", runs, probe=f"{n_probe} images") as results:
         progress = progress_bars() if _config["progress"] else None
-        found = compare_layers(
-            sources, names, probe, measures, progress, pooling=pooling, latent=latent
-        )
+        found = compare_layers_by(
+            _config["cluster"], _config["cluster_options"], sources, names, probe, measures,
+            progress, pooling=pooling, latent=latent,
+        )  # fmt: skip
         for warning in found.warnings:
             print(f"warning: {warning}", file=sys.stderr)
         results.arrays("similarity", **found.arrays())

@@ -19,3 +19,9 @@ FAST = {"training": {"steps": 20, "n_validation": 128, "log_every": 5, "validate
 
 # What every analysis can be told.
 ANALYSIS = {"seed": 0, "threads": None, "tags": [], "progress": True, "skip_finished": False}
+
+# What those can be told that compare all pairs, block by block.
+CLUSTER = {
+    "cluster": None,  # who computes: None is this process; local, slurm ... or an address
+    "cluster_options": {},  # how large it is, such as workers=4: the options of python -m sweep
+}

@@ -105,6 +105,26 @@ def test_similarity_is_the_measure_of_the_activations(study):
     assert run.info["source_runs"] == [1, 2]
 
 
+@pytest.mark.parametrize("cluster", ["inline", "local"])
+def test_a_cluster_computes_the_same_similarity(study, cluster, capsys):
+    measures = "measures=cka_debiased,cka_linear,procrustes_angular"
+    asked = ["where.id=[1,2]", "n_probe=64", "layers=[encoder.0.0,mean,factors]", measures]
+    assert do(similarity, *asked, "progress=False") == 0
+    options = ["cluster_options.workers=2"] if cluster == "local" else []
+    assert do(similarity, *asked, "progress=False", f"cluster={cluster}", *options) == 0
+    runs = find_runs({"experiment": "analysis.similarity"}, study)[-2:]
+    assert runs[0].identity["config_hash"] == runs[1].identity["config_hash"]
+    one, other = (SimilarityResult.from_arrays(run.load("similarity.npz")) for run in runs)
+    assert (one.labels, one.n, one.warnings) == (other.labels, other.n, other.warnings)
+    assert set(one.values) == set(other.values) and set(one.nulls) == set(other.nulls)
+    for measure, matrix in one.values.items():
+        np.testing.assert_allclose(other.values[measure], matrix, rtol=0, atol=1e-12)
+    for measure, matrix in one.nulls.items():
+        np.testing.assert_allclose(other.nulls[measure], matrix, rtol=0, atol=1e-12)
+    assert do(similarity, *asked, "progress=False", "cluster=locl") == 1
+    assert "there is no cluster 'locl'; did you mean 'local'" in capsys.readouterr().err
+
+
 def test_untrained_networks_are_not_titled_trained(study):
     assert do(similarity, "where.id=[1,2]", "n_probe=64", "steps=0", "layers=[mean,encoder.0.0]",
               "measures=cka_linear", "progress=False") == 0  # fmt: skip

@@ -15,10 +15,12 @@ from replearn.study.comparison import (
     choose_steps,
     common_layers,
     common_probe,
+    compare_layers,
     listed,
 )
 from replearn.study.layer_maps import moment
 from replearn.study.probes import Probe
+from replearn.study.spread import compare_layers_on, fill_cache
 
 MODEL = {"name": "vae", "encoder": "burgess", "decoder": "burgess", "latent_size": 3}
 
@@ -123,3 +125,26 @@ def test_a_second_comparison_needs_no_weights(train, database, tmp_path, monkeyp
         run.model(20)
     second = dict(Representations([Source(run, 20)], layers, probe).items())
     assert all(torch.equal(first[label], second[label]) for label in first)
+
+
+def test_a_cache_is_filled_once_and_by_the_same_code(train, tmp_path, monkeypatch):
+    monkeypatch.setenv("REPLEARN_HOME", str(tmp_path))
+    run, called = train(), []
+    sources, layers = choose_steps([run], "all"), ["mean", "factors", "encoder.0.0"]
+    probe, options = common_probe([run], 8), {"pooling": "mean"}
+
+    def here(function, blocks):
+        called.append((function.__name__, len(blocks)))
+        return [function(*block) for block in blocks]
+
+    for _ in range(2):
+        found = compare_layers_on(here, sources, layers, probe, "cka_linear", **options)
+    fills = [count for name, count in called if name == "fill_cache"]
+    assert fills == [2, 0]
+    whole = compare_layers(sources, layers, probe, "cka_linear", **options)
+    assert found.labels == whole.labels
+    assert abs(found.values["cka_linear"] - whole.values["cka_linear"]).max() < 1e-12
+    # Images that only the worker has, or code of another version.
+    fewer = lambda f, blocks: [fill_cache(*b[:3], 7, b[4]) for b in blocks]  # noqa: E731
+    with pytest.raises(InputError, match="other code or other images than this process .run 1."):
+        compare_layers_on(fewer, sources, ["logits"], probe, "cka_linear", **options)

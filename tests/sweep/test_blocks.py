@@ -23,7 +23,19 @@ def test_no_blocks_need_no_workers():
 
 def test_what_workers_cannot_import_is_refused():
     with pytest.raises(InputError, match="lambda.* cannot be imported by workers"):
-        map_blocks(lambda: 0, [()], "local")
+        map_blocks(lambda: 0, [()], "local", options={"workers": 1})
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"worker": 2}, "a cluster has no option 'worker'; did you mean 'workers'"),
+        ({"workers": 0}, "workers must be at least 1, got 0"),
+    ],
+)
+def test_options_are_those_of_a_cluster(options, sentence):
+    with pytest.raises(InputError, match=sentence):
+        map_blocks(np.ones, [(1,)], "local", options=options)
 
 
 @pytest.mark.slow
@@ -32,7 +44,7 @@ def test_workers_compute_the_same_in_order():
     here = map_blocks(np.linalg.pinv, blocks)
     told = []
     there = map_blocks(
-        np.linalg.pinv, blocks, "local", workers=2, progress=lambda *a: told.append(a)
+        np.linalg.pinv, blocks, "local", options={"workers": 2}, progress=lambda *a: told.append(a)
     )
     for one, other in zip(here, there, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)

@@ -51,18 +51,30 @@ class TensorCache:
         except FileNotFoundError:
             return None
         except (SafetensorError, OSError) as error:
-            warnings.warn(
-                f"the cached activations {path} are damaged ({error}) and made again.", stacklevel=2
-            )
+            self._forget(path, str(error))
             return None
         if digest != _digest(tensor):
-            warnings.warn(
-                f"the cached activations {path} are damaged (other bytes than were written) and "
-                "made again.",
-                stacklevel=2,
-            )
+            self._forget(path, "other bytes than were written")
             return None
         return tensor
+
+    def __contains__(self, key: str) -> bool:
+        """Say whether something is stored under `key`; whether it is intact, `get` finds out."""
+        return self._path(key).is_file()
+
+    def stored_bytes(self, key: str) -> int:
+        """Return how large what is stored under `key` is, 0 if there is nothing."""
+        try:
+            return self._path(key).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def keep(self, tensor: Tensor) -> str:
+        """Store a tensor that no network made, such as labels, by its content; return its key."""
+        key = content_key(values=_digest(tensor), shape=str(tuple(tensor.shape)))
+        if key not in self:
+            self.put(key, tensor)
+        return key
 
     def put(self, key: str, tensor: Tensor) -> None:
         """Store `tensor` under `key`; if the disk is full, warn and store nothing."""
@@ -100,8 +112,43 @@ class TensorCache:
         entries, total = self.size()
         return f"{self.folder}: {entries} entries, {total / 1e6:,.0f} MB"
 
+    def _forget(self, path: Path, why: str) -> None:
+        warnings.warn(
+            f"the cached activations {path} are damaged ({why}) and made again.", stacklevel=3
+        )
+        path.unlink(missing_ok=True)
+
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.safetensors"
+
+
+def representation_keys(
+    layers: Sequence[str],
+    *,
+    checkpoint: str,
+    probe: str,
+    version: str,
+    reduced: bool = True,
+    pooling: str = "flatten",
+    latent: str = "mean",
+    noise_seed: int = 0,
+) -> dict[str, str]:
+    """Return by layer the key under which `cached_representations` of the same options keeps it."""
+    noise = {"noise_seed": noise_seed} if latent == "sample" else {}
+    return {
+        layer: content_key(
+            checkpoint=checkpoint,
+            layer=layer,
+            probe=probe,
+            pooling=pooling,
+            latent=latent,
+            dtype="float32",
+            reduced=reduced,
+            code=version,
+            **noise,
+        )
+        for layer in layers
+    }
 
 
 def cached_representations(
@@ -143,21 +190,16 @@ def cached_representations(
             raise ValueError("a model that is loaded on demand needs its code version")
         version = code_version(model)
     cache = cache or TensorCache()
-    noise = {"noise_seed": noise_seed} if latent == "sample" else {}
-    keys = {
-        layer: content_key(
-            checkpoint=checkpoint,
-            layer=layer,
-            probe=probe,
-            pooling=pooling,
-            latent=latent,
-            dtype="float32",
-            reduced=reduced,
-            code=version,
-            **noise,
-        )
-        for layer in layers
-    }
+    keys = representation_keys(
+        layers,
+        checkpoint=checkpoint,
+        probe=probe,
+        version=version,
+        reduced=reduced,
+        pooling=pooling,
+        latent=latent,
+        noise_seed=noise_seed,
+    )
     missing = []
     for layer, key in keys.items():
         tensor = cache.get(key)

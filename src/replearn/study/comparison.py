@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from replearn.analysis.activations import code_version, fingerprint
-from replearn.analysis.cache import cached_representations
+from replearn.analysis.cache import cached_representations, representation_keys
 from replearn.analysis.similarity import SimilarityResult, compare_all
 from replearn.errors import InputError, nearest
 from replearn.runs.config import canonical, what_images
@@ -60,7 +60,23 @@ class Representations(Mapping[str, Tensor]):
             self._ready = {source.label(name): x for name, x in self._read(source, layer)}
         return self._ready.pop(label)
 
+    def keys_of(self, source: Source) -> dict[str, str]:
+        """Return the content key of each layer of a network, targets left out."""
+        made = [layer for layer in self._layers if layer not in TARGETS]
+        return representation_keys(made, **self._content(source), **self._options)
+
     def _read(self, source: Source, layer: str) -> Iterator[tuple[str, Tensor]]:
+        # The layers from this one on: what is asked for next. Those before are done with.
+        rest = [x for x in self._layers[self._layers.index(layer) :] if x not in TARGETS]
+        return cached_representations(
+            lambda: source.run.model(source.step),
+            rest,
+            self._probe.batches,
+            **self._content(source),
+            **self._options,
+        )
+
+    def _content(self, source: Source) -> dict[str, str]:
         name = weights_name(source.step)
         recorded = (source.run.completion or {}).get("artifacts", {}).get(name)
         if recorded is None:
@@ -68,17 +84,8 @@ class Representations(Mapping[str, Tensor]):
                 f"run {source.run.id} has no verified weights of step {source.step}; it has those "
                 f"of steps {', '.join(map(str, source.run.checkpoints))}"
             )
-        # The layers from this one on: what is asked for next. Those before are done with.
-        rest = [x for x in self._layers[self._layers.index(layer) :] if x not in TARGETS]
-        return cached_representations(
-            lambda: source.run.model(source.step),
-            rest,
-            self._probe.batches,
-            checkpoint=recorded["sha256"],
-            probe=self._print,
-            version=self._versions[source.run.id],
-            **self._options,
-        )
+        version = self._versions[source.run.id]
+        return {"checkpoint": recorded["sha256"], "probe": self._print, "version": version}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)

@@ -7,16 +7,19 @@ and its results are what takes long to compute, such as NumPy arrays.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from functools import partial
 from os import environ
 from typing import Any
 
-from replearn.errors import InputError
+from replearn.errors import InputError, nearest
 from replearn.sweep.cluster import Options, open_pool
 
 LOOK_SECONDS = 2.0
 OF_WORKERS = ("MONGO_URL", "MONGO_DB", "REPLEARN_DATA", "REPLEARN_HOME")
+MANY = 10_000  # blocks, where nobody knows yet how many there will be
 
 Progress = Callable[[str, int, int], None]
 
@@ -26,8 +29,7 @@ def map_blocks(
     blocks: Iterable[Sequence[Any]],
     cluster: str | None = "inline",
     *,
-    workers: int | None = None,
-    options: Options | None = None,
+    options: Options | Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> list[Any]:
     """Return `[function(*block) for block in blocks]`, computed on a cluster.
@@ -39,42 +41,70 @@ def map_blocks(
         function: of a module that can be imported; called once or, if its worker dies, again.
         blocks: the arguments of each call.
         cluster: `inline` or None (in this process, without Dask), `local`, a queue or an address.
-        workers: of `local`, how many processes.
-        options: more of the cluster.
+        options: how large the cluster is.
         progress: called with ("blocks", done, total).
 
     Raises:
         InputError: if the cluster cannot be used.
     """
-    blocks = [tuple(block) for block in blocks]
+    blocks = list(blocks)
+    if cluster not in (None, "inline"):
+        _check_importable(function)
+    with open_blocks(cluster if blocks else None, options, progress, len(blocks)) as spread:
+        return spread(function, blocks)
+
+
+@contextmanager
+def open_blocks(
+    cluster: str | None,
+    options: Options | Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+    n_blocks: int = MANY,
+) -> Iterator[Callable[[Callable[..., Any], Iterable[Sequence[Any]]], list[Any]]]:
+    """Open a cluster and give `(function, blocks) -> results`, to be called any number of times.
+
+    Arguments and errors are those of `map_blocks`; `n_blocks`: more workers are not started.
+    """
     tell = progress or (lambda stage, done, total: None)
     if cluster in (None, "inline"):
-        return _in_this_process(function, blocks, tell)
-    if function.__module__ == "__main__" or "<" in function.__qualname__:
-        raise InputError(
-            f"{function.__qualname__} cannot be imported by workers: put it into a module"
-        )
-    if not blocks:
-        return []
-    options = options or Options()
-    options = replace(options, workers=workers) if workers else options
+        yield partial(_in_this_process, tell)
+        return
     given = {name: environ[name] for name in OF_WORKERS if name in environ}
-    with open_pool(str(cluster), options, len(blocks), 0, given) as pool:
-        return _on(pool, function, blocks, tell)
+    with open_pool(str(cluster), read_options(options), n_blocks, 0, given) as pool:
+        yield partial(_on, pool, tell)
 
 
-def _in_this_process(function: Callable, blocks: list[tuple], tell: Progress) -> list[Any]:
-    results = []
+def read_options(options: Options | Mapping[str, Any] | None) -> Options:
+    """Return what a config says of a cluster, such as `{workers: 4}`.
+
+    Raises:
+        InputError: if there is no such option, or its value is too small.
+    """
+    if isinstance(options, Options):
+        return options
+    known = [field.name for field in fields(Options)]
+    for name in options or {}:
+        if name not in known:
+            raise InputError(f"a cluster has no option {name!r}; {nearest(name, known)}")
+    return Options(**(options or {}))
+
+
+def _in_this_process(tell: Progress, function: Callable, blocks: Iterable[Sequence]) -> list[Any]:
+    results, blocks = [], list(blocks)
     for block in blocks:
         results.append(function(*block))
         tell("blocks", len(results), len(blocks))
     return results
 
 
-def _on(pool: Any, function: Callable, blocks: list[tuple], tell: Progress) -> list[Any]:
+def _on(
+    pool: Any, tell: Progress, function: Callable, blocks: Iterable[Sequence[Any]]
+) -> list[Any]:
     from replearn.sweep.worker import call
 
+    _check_importable(function)
     kind, slots = next(iter(pool.slots.items()))
+    blocks = [tuple(block) for block in blocks]
     waiting, out, done = deque(enumerate(blocks)), 0, 0
     results: list[Any] = [None] * len(blocks)
     while done < len(blocks):
@@ -93,3 +123,10 @@ def _on(pool: Any, function: Callable, blocks: list[tuple], tell: Progress) -> l
             out, done = out - 1, done + 1
             tell("blocks", done, len(blocks))
     return results
+
+
+def _check_importable(function: Callable) -> None:
+    if function.__module__ == "__main__" or "<" in function.__qualname__:
+        raise InputError(
+            f"{function.__qualname__} cannot be imported by workers: put it into a module"
+        )

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from replearn.analysis.similarity.assembly import Assembly, check_inputs, compute_block
 from replearn.analysis.similarity.measure import Chosen, choose, choose_all
 from replearn.analysis.similarity.measures import MEASURES
 from replearn.analysis.similarity.products import Products, Progress
 from replearn.analysis.similarity.representation import (
-    Array,
     ConstantError,
     Representation,
     prepare,
@@ -33,10 +33,10 @@ def compare(x: Any, y: Any, measure: str | Mapping[str, Any] = "cka_debiased") -
             representation is constant, or the measure is unknown or undefined for the two.
     """
     chosen = choose(measure, MEASURES)
-    needs = _needs([chosen])
-    first = prepare(x, "the first representation", **needs)
-    second = prepare(y, "the second representation", **needs)
-    _check_inputs([chosen], {"the first": first.n, "the second": second.n})
+    kept = needs([chosen])
+    first = prepare(x, "the first representation", **kept)
+    second = prepare(y, "the second representation", **kept)
+    check_inputs([chosen], {"the first": first.n, "the second": second.n})
     value = float(chosen.values(Products([first], [second]))[0, 0])
     if np.isnan(value):
         raise InputError(f"{chosen.label} has no value here: {chosen.measure.undefined_when}.")
@@ -96,18 +96,13 @@ class _AllPairs:
         self._memory = memory
         self._progress = progress
         self._labels = tuple(representations)
-        self._warnings: list[str] = []
-        m = len(self._labels)
-        self._values = {c.label: np.full((m, m), np.nan) for c in chosen}
-        self._nulls = {c.label: np.full((m, m), np.nan) for c in chosen if c.measure.null}
-        self._n: dict[str, int] = {}
-        self._read = 0
+        self._assembly = Assembly(self._labels, chosen)
 
     def run(self) -> SimilarityResult:
         blocks: list[list[int]] = []
         last: list[Representation] = []
         for indices, prepared in self._first_reading():
-            self._fill(indices, indices, Products(prepared, prepared, self._memory / 4, self._tell))
+            self._compare(indices, indices, prepared, prepared)
             blocks.append(indices)
             last = prepared
         for number, rows in enumerate(blocks[:-1]):
@@ -115,66 +110,46 @@ class _AllPairs:
             for other, columns in enumerate(blocks[number + 1 :], start=number + 1):
                 newest = other == len(blocks) - 1
                 right = last if newest else [self._prepared(j) for j in columns]
-                self._fill(rows, columns, Products(left, right, self._memory / 4, self._tell))
-                if not all(c.measure.symmetric for c in self._chosen):
-                    self._fill(columns, rows, Products(right, left, self._memory / 4, self._tell))
-        self._warn_undefined([i for block in blocks for i in block])
-        n = next(iter(self._n.values()))
-        return SimilarityResult(self._labels, n, self._values, self._nulls, tuple(self._warnings))
+                self._compare(rows, columns, left, right)
+        return self._assembly.result()
 
     def _first_reading(self) -> Iterator[tuple[list[int], list[Representation]]]:
         """Yield the representations in blocks of a quarter of the memory: two are held at once."""
         indices: list[int] = []
         prepared: list[Representation] = []
         held = 0
-        for i, label in enumerate(self._labels):
+        for i in range(len(self._labels)):
             try:
                 one = self._prepared(i)
             except ConstantError as error:
-                self._warnings.append(f"{error} Its values are NaN.")
-                self._n[repr(label)] = error.n
+                self._assembly.constant(i, str(error))
+                self._assembly.inputs(i, error.n)
                 continue
             finally:
                 self._tell("representations", i + 1, len(self._labels))
-            self._n[repr(label)] = one.n
-            _check_inputs(self._chosen, self._n)
+            self._assembly.inputs(i, one.n)
             if prepared and held + one.nbytes > self._memory / 4:
                 yield indices, prepared
                 indices, prepared, held = [], [], 0
             indices.append(i)
             prepared.append(one)
             held += one.nbytes
-        _check_inputs(self._chosen, self._n)
         if prepared:
             yield indices, prepared
 
     def _prepared(self, index: int) -> Representation:
         label = self._labels[index]
-        return prepare(self._given[label], repr(label), **_needs(self._chosen))
+        return prepare(self._given[label], repr(label), **needs(self._chosen))
 
-    def _fill(self, rows: list[int], columns: list[int], products: Products) -> None:
-        for chosen in self._chosen:
-            null = chosen.null(products)
-            self._put(self._values[chosen.label], rows, columns, chosen.values(products), chosen)
-            if null is not None:
-                self._put(self._nulls[chosen.label], rows, columns, null, chosen)
-
-    def _put(
-        self, out: Array, rows: list[int], columns: list[int], values: Array, chosen: Chosen
+    def _compare(
+        self,
+        rows: list[int],
+        columns: list[int],
+        left: list[Representation],
+        right: list[Representation],
     ) -> None:
-        out[np.ix_(rows, columns)] = values
-        if chosen.measure.symmetric and rows is not columns:
-            out[np.ix_(columns, rows)] = values.T
-
-    def _warn_undefined(self, indices: list[int]) -> None:
-        for chosen in self._chosen:
-            own = self._values[chosen.label].diagonal()
-            for i in indices:
-                if np.isnan(own[i]):
-                    self._warnings.append(
-                        f"{chosen.label} of {self._labels[i]!r} is NaN: "
-                        f"{chosen.measure.undefined_when}."
-                    )
+        block = compute_block(self._chosen, left, right, self._memory / 4, self._tell)
+        self._assembly.put(rows, columns, block)
 
     def _tell(self, stage: str, done: int, total: int) -> None:
         if self._progress:
@@ -199,23 +174,10 @@ def progress_bars() -> Callable[[str, int, int], None]:
     return show
 
 
-def _needs(chosen: list[Chosen]) -> dict[str, bool]:
+def needs(chosen: Iterable[Chosen]) -> dict[str, bool]:
+    """Return what `prepare` must keep for these measures."""
+    chosen = list(chosen)
     return {need: any(need in c.measure.uses for c in chosen) for need in ("coordinates", "gram")}
-
-
-def _check_inputs(chosen: list[Chosen], sizes: Mapping[str, int]) -> None:
-    (first, n), *_ = sizes.items()
-    for label, other in sizes.items():
-        if other != n:
-            raise InputError(
-                f"expected one number of inputs, but {first} has {n} rows and {label} has {other}; "
-                "compare activations on the same probe set."
-            )
-    for one in chosen:
-        if n < one.measure.min_inputs:
-            raise InputError(
-                f"{one.label} needs at least {one.measure.min_inputs} inputs, got {n}."
-            )
 
 
 def _check_probes(representations: Mapping[str, Any], probes: Mapping[str, str] | None) -> None:

@@ -1,0 +1,133 @@
+"""The blocks of which the matrices of all pairs are put together, wherever they are computed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from replearn.analysis.similarity.measure import Chosen
+from replearn.analysis.similarity.products import Products, Progress
+from replearn.analysis.similarity.representation import Array, Representation
+from replearn.analysis.similarity.result import SimilarityResult
+from replearn.errors import InputError
+
+
+@dataclass(frozen=True)
+class Block:
+    """The values of I representations with J others, by measure, and their closed-form nulls.
+
+    Attributes:
+        values: (I, J) by measure.
+        nulls: (I, J) by measure, where a closed form is known.
+        back: (J, I) by measure, the others with the first, of measures that are not symmetric.
+        back_nulls: likewise.
+    """
+
+    values: Mapping[str, Array]
+    nulls: Mapping[str, Array] = field(default_factory=dict)
+    back: Mapping[str, Array] = field(default_factory=dict)
+    back_nulls: Mapping[str, Array] = field(default_factory=dict)
+
+
+def compute_block(
+    chosen: Sequence[Chosen],
+    rows: Sequence[Representation],
+    columns: Sequence[Representation],
+    memory: float,
+    progress: Progress | None = None,
+) -> Block:
+    """Return the block of `rows` with `columns`; the same list twice is half of the work.
+
+    Args:
+        chosen: measures, of which `rows` and `columns` hold what they use.
+        memory: bytes for intermediate products.
+        progress: told of every finished part.
+    """
+    values, nulls = _matrices(chosen, Products(rows, columns, memory, progress))
+    one_way = [c for c in chosen if not c.measure.symmetric]
+    if rows is columns or not one_way:
+        return Block(values, nulls)
+    return Block(values, nulls, *_matrices(one_way, Products(columns, rows, memory, progress)))
+
+
+def _matrices(
+    chosen: Sequence[Chosen], products: Products
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    values, nulls = {}, {}
+    for one in chosen:
+        values[one.label] = one.values(products)
+        if (null := one.null(products)) is not None:
+            nulls[one.label] = null
+    return values, nulls
+
+
+class Assembly:
+    """The matrices (M, M) of all pairs, NaN until the blocks come in, in any order."""
+
+    def __init__(self, labels: Sequence[str], chosen: Sequence[Chosen]):
+        self._labels, self._chosen = tuple(labels), list(chosen)
+        m = len(self._labels)
+        self._values = {c.label: np.full((m, m), np.nan) for c in chosen}
+        self._nulls = {c.label: np.full((m, m), np.nan) for c in chosen if c.measure.null}
+        self._constant: dict[int, str] = {}
+        self._first: tuple[int, int] | None = None  # an index, and its number of inputs
+
+    def constant(self, index: int, sentence: str) -> None:
+        """Take note that a representation is constant: its row and column stay NaN."""
+        self._constant[index] = f"{sentence} Its values are NaN."
+
+    def inputs(self, index: int, n: int) -> None:
+        """Take note of a representation's number of inputs.
+
+        Raises:
+            InputError: if it is not that of the others, or too small for a measure.
+        """
+        if self._first is None:
+            self._first = index, n
+        first, size = self._first
+        check_inputs(self._chosen, {repr(self._labels[first]): size, repr(self._labels[index]): n})
+
+    def put(self, rows: Sequence[int], columns: Sequence[int], block: Block) -> None:
+        """Store a block, and its mirror image."""
+        there, mirrored = np.ix_(rows, columns), np.ix_(columns, rows)
+        for stored, new, back in (
+            (self._values, block.values, block.back),
+            (self._nulls, block.nulls, block.back_nulls),
+        ):
+            for one in self._chosen:
+                if one.label not in new:
+                    continue
+                stored[one.label][there] = new[one.label]
+                if one.measure.symmetric:
+                    stored[one.label][mirrored] = new[one.label].T
+                elif one.label in back:
+                    stored[one.label][mirrored] = back[one.label]
+
+    def result(self) -> SimilarityResult:
+        """Return the matrices, with a warning for what is constant or has no value."""
+        warnings = [self._constant[i] for i in sorted(self._constant)]
+        for chosen in self._chosen:
+            own = self._values[chosen.label].diagonal()
+            warnings += [
+                f"{chosen.label} of {label!r} is NaN: {chosen.measure.undefined_when}."
+                for i, label in enumerate(self._labels)
+                if i not in self._constant and np.isnan(own[i])
+            ]
+        n = self._first[1] if self._first else 0
+        return SimilarityResult(self._labels, n, self._values, self._nulls, tuple(warnings))
+
+
+def check_inputs(chosen: Sequence[Chosen], sizes: Mapping[str, int]) -> None:
+    """Raise an InputError if the numbers of inputs differ, or are too few for a measure."""
+    (first, n), *_ = sizes.items()
+    for label, other in sizes.items():
+        if other != n:
+            raise InputError(
+                f"expected one number of inputs, but {first} has {n} rows and {label} has {other}; "
+                "compare activations on the same probe set."
+            )
+    for one in chosen:
+        if n < one.measure.min_inputs:
+            raise InputError(
+                f"{one.label} needs at least {one.measure.min_inputs} inputs, got {n}."
+            )

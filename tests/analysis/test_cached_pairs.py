@@ -1,0 +1,80 @@
+"""All pairs from the cache, block by block, are all pairs from memory."""
+
+import numpy as np
+import pytest
+import torch
+
+from replearn.analysis.cache import TensorCache
+from replearn.analysis.cached_pairs import cached_block, compare_cached
+from replearn.analysis.similarity import MEASURES, compare_all
+from replearn.errors import InputError
+
+N = 40
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return TensorCache(tmp_path / "a cache")
+
+
+@pytest.fixture
+def representations():
+    generator = torch.Generator().manual_seed(3)
+    made = {f"r{d}": torch.randn(N, d, generator=generator) for d in (3, 7, 20, 41, 90)}
+    return {**made, "dead": torch.full((N, 4), 2.5), "last": made["r7"] @ torch.randn(7, 5)}
+
+
+def here(function, blocks):
+    return [function(*block) for block in blocks]
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3, 100])
+def test_the_blocks_change_no_value(cache, representations, groups):
+    keys = {label: cache.keep(x) for label, x in representations.items()}
+    names = sorted(MEASURES)
+    whole = compare_all(representations, names)
+    found = compare_cached(keys, names, cache, here, groups=groups)
+    assert (found.labels, found.n, found.warnings) == (whole.labels, whole.n, whole.warnings)
+    assert any("dead" in warning for warning in found.warnings)
+    for one, other in ((whole.values, found.values), (whole.nulls, found.nulls)):
+        assert set(one) == set(other)
+        for name in one:
+            np.testing.assert_allclose(other[name], one[name], rtol=0, atol=1e-12)
+
+
+def test_less_memory_makes_smaller_blocks(cache, representations):
+    keys = {label: cache.keep(x) for label, x in representations.items()}
+    sizes = []
+
+    def look(function, blocks):
+        sizes.append([len(rows) for rows, *_ in blocks])
+        return here(function, blocks)
+
+    compare_cached(keys, ["cka_linear"], cache, look, groups=1)
+    compare_cached(keys, ["cka_linear"], cache, look, groups=1, memory_gib=1e-7)
+    assert sizes[0] == [7] and set(sizes[1]) == {1} and len(sizes[1]) == 28
+
+
+def test_all_constant_is_a_warning_each(cache):
+    keys = {name: cache.keep(torch.full((N, 2), value)) for name, value in (("a", 1.0), ("b", 2.0))}
+    found = compare_cached(keys, ["cka_linear"], cache, here)
+    assert np.isnan(found.values["cka_linear"]).all() and len(found.warnings) == 2
+
+
+def test_other_numbers_of_inputs_are_one_sentence(cache, representations):
+    keys = {label: cache.keep(x) for label, x in representations.items()}
+    keys["short"] = cache.keep(torch.randn(N - 1, 3))
+    for groups in (1, 4):
+        with pytest.raises(InputError, match="'r3' has 40 rows and 'short' has 39"):
+            compare_cached(keys, ["cka_linear"], cache, here, groups=groups)
+
+
+def test_nothing_to_compare_is_one_sentence(cache):
+    with pytest.raises(InputError, match="there is no representation to compare"):
+        compare_cached({}, ["cka_linear"], cache, here)
+
+
+def test_a_worker_without_the_cache_says_so(cache, tmp_path):
+    key = cache.keep(torch.randn(N, 3))
+    with pytest.raises(InputError, match="'x' are missing or damaged in .*elsewhere as a worker"):
+        cached_block({"x": key}, {"x": key}, ["cka_linear"], str(tmp_path / "elsewhere"), 1.0)
