@@ -101,8 +101,15 @@ def _plan_and_run(
     from replearn.runs.database import open_database
     from replearn.runs.resolving import code_hash
     from replearn.runs.standing import FINISHED
-    from replearn.sweep.driver import Sweep, command_lines, drive, forget_failures, plan_lines
-    from replearn.sweep.plan import make_plan
+    from replearn.sweep.driver import (
+        Sweep,
+        command_lines,
+        drive,
+        forget_failures,
+        missing,
+        plan_lines,
+    )
+    from replearn.sweep.plan import check_points, make_plan
 
     if args.ids and not (folder := Path(args.ids).absolute().parent).is_dir():
         raise InputError(f"--ids {args.ids}: there is no folder {folder}; make it first")
@@ -112,6 +119,7 @@ def _plan_and_run(
     if args.retry_failed and not args.dry_run:
         forget_failures(sweep, database)
     found = sweep.standings(database)
+    check_points(missing(sweep, found), here="://" not in sweep.cluster)
     print("\n".join(plan_lines(sweep, shape, len(points), found, database)), flush=True)
     if args.dry_run:
         print("\n".join(command_lines(sweep, found)))
@@ -129,6 +137,7 @@ def _command(args: argparse.Namespace, words: Sequence[str]) -> int:
     from replearn.runs.database import open_database
     from replearn.runs.sweeps import cancel_sweep, load_sweep
     from replearn.sweep.driver import status_lines
+    from replearn.sweep.watch import cancel_pending
 
     if words or args.file:
         raise InputError(f"'{args.experiment}' takes the id of a sweep, not a grid")
@@ -143,6 +152,8 @@ def _command(args: argparse.Namespace, words: Sequence[str]) -> int:
         return _plan_and_run(args, stored["module"], experiment, points, "", words, asked)
     if args.experiment == "cancel":
         new = cancel_sweep(database, stored["_id"])
+        if stored["cluster"] == "slurm":
+            cancel_pending(f"replearn-{stored['_id']}")
         stored["cancelled"] = True
         print("its runs store what they have, and end" if new else "it was cancelled before")
     lines, finished = status_lines(stored, database)

@@ -11,7 +11,7 @@ from replearn.runs.commandline import make_run
 from replearn.runs.config import config_hash, group_hash
 from replearn.runs.resolving import parse_words
 from replearn.sweep.grid import expand
-from replearn.sweep.plan import labels, make_plan
+from replearn.sweep.plan import check_points, labels, make_plan
 
 
 def plan(*words):
@@ -92,6 +92,29 @@ def test_a_thousand_points_are_planned_in_seconds():
 def test_a_typo_in_any_value_is_refused(words, sentence):
     with pytest.raises(InputError, match=sentence):
         plan(*words)
+
+
+def test_images_that_a_model_does_not_take_are_said_once_for_all_points():
+    words = ["dataset.digits", "dataset.size=8,32", "model.burgess,higgins", "seed=0,1,2"]
+    sentence = (
+        r"^architecture 'burgess' needs images of at least 16 x 16 pixels, got 8 x 8; choose .* "
+        r"\(3 of 12 points, such as dataset.digits dataset.size=8 model.burgess seed=0\)$"
+    )
+    with pytest.raises(InputError, match=sentence):
+        check_points(plan(*words))
+    check_points(plan(words[0], "dataset.size=32", *words[2:]))
+
+
+def test_all_reasons_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPLEARN_HOME", str(tmp_path))
+    monkeypatch.setenv("REPLEARN_DATA", str(tmp_path))
+    points = plan("dataset.cars3d,celeba,digits", "model.burgess", "seed=0,1")
+    get = "get it with `python -m dataset get cars3d`"
+    counted = r"\(2 of 6 points, such as .*; 4 more cannot run for other reasons\)"
+    with pytest.raises(InputError, match=f"^cars3d needs .*{get}.* {counted}"):
+        check_points(points)
+    with pytest.raises(InputError, match="architecture 'burgess' needs"):  # of digits of 8 x 8
+        check_points(points, here=False)
 
 
 def test_labels_are_what_differs():

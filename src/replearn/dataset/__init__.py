@@ -11,6 +11,7 @@ DECLARATIONS. Every loader in DATASETS also takes the options of `subset`.
 from collections.abc import Callable
 from typing import Any
 
+from replearn.dataset.cache import NotMadeYet, making_nothing
 from replearn.dataset.cars3d import CARS3D
 from replearn.dataset.celeba import CELEBA
 from replearn.dataset.cifar import CIFAR10, CIFAR100
@@ -70,6 +71,19 @@ def load(name: str, **params: Any) -> ImageDataset:
     return build(DATASETS, name, kind="data set", **params)
 
 
+def load_if_ready(name: str, **params: Any) -> ImageDataset | None:
+    """Return a data set, or None if it has to be downloaded, drawn or converted first.
+
+    Raises:
+        InputError: as `load`: also if files are missing that nobody may download.
+    """
+    try:
+        with making_nothing():
+            return load(name, **params)
+    except NotMadeYet:
+        return None
+
+
 __all__ = [
     "DATASETS",
     "DECLARATIONS",
@@ -77,5 +91,6 @@ __all__ = [
     "ImageArray",
     "ImageDataset",
     "load",
+    "load_if_ready",
     "split_indices",
 ]

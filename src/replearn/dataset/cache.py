@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -17,7 +18,28 @@ from replearn.errors import InputError
 from replearn.paths import root
 
 _READ_AHEAD = 1 << 30  # bytes; a larger file might push others out of memory
+_MAKING: ContextVar[bool] = ContextVar("making", default=True)
 _LOG = logging.getLogger(__name__)
+
+
+class NotMadeYet(Exception):
+    """A file would have to be downloaded, drawn or converted, and `making_nothing` forbids it."""
+
+
+@contextmanager
+def making_nothing() -> Iterator[None]:
+    """Let what would make a file in data/ raise NotMadeYet."""
+    token = _MAKING.set(False)
+    try:
+        yield
+    finally:
+        _MAKING.reset(token)
+
+
+def check_making(name: str) -> None:
+    """Raise NotMadeYet if no file may be made."""
+    if not _MAKING.get():
+        raise NotMadeYet(name)
 
 
 def made_once(name: str, write: Callable[[BinaryIO], None]) -> Path:
@@ -33,6 +55,7 @@ def made_once(name: str, write: Callable[[BinaryIO], None]) -> Path:
     path = root() / "data" / name
     if path.exists():
         return path
+    check_making(name)
     partial = path.with_name(f"{name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

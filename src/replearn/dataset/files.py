@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from tqdm import tqdm
 
-from replearn.dataset.cache import is_writable
+from replearn.dataset.cache import check_making, is_writable
 from replearn.errors import InputError
 from replearn.paths import data_folder, root
 
@@ -121,6 +121,7 @@ class DataFile:
         Raises:
             InputError: if no address delivers the published file.
         """
+        check_making(self.name)
         from replearn.dataset.download import download
 
         below = self.folders[0] if self.folders else ""

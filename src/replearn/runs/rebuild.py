@@ -18,7 +18,12 @@ from replearn.training.losses import LOSSES
 
 def make_dataset(section: Mapping[str, Any]) -> ImageDataset:
     """Return the data set of a config's `dataset` section."""
-    return build(DATASETS, section["name"], kind="data set", **_own(section, DATASETS, "data set"))
+    return build(DATASETS, section["name"], kind="data set", **dataset_parameters(section))
+
+
+def dataset_parameters(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a config's `dataset` section tells the loader of the data set that it names."""
+    return _own(section, DATASETS, "data set")
 
 
 def make_model(section: Mapping[str, Any], image_shape: tuple[int, int, int], **given: Any):

@@ -9,6 +9,7 @@ from tqdm import tqdm
 from replearn.errors import InputError
 from replearn.runs.config import config_hash, group_hash, parse_value
 from replearn.runs.resolving import Resolver
+from replearn.study.fitting import FitChecker
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,30 @@ def make_plan(experiment: Any, grid: Iterable[Sequence[str]]) -> list[Point]:
         if key not in points:
             points[key] = Point(list(words), config, key, group_hash(config))
     return list(points.values())
+
+
+def check_points(points: Sequence[Point], here: bool = True) -> None:
+    """Refuse points whose images cannot be had, or do not fit their model or their targets.
+
+    Args:
+        points: that are to run.
+        here: whether they find the files that this process finds.
+
+    Raises:
+        InputError: the first sentence that is found, and how many points it is about.
+    """
+    checker = FitChecker(here)
+    faults = {point.config_hash: checker.fault(point.config) for point in points}
+    wrong = [point for point in points if faults[point.config_hash] is not None]
+    if not wrong:
+        return
+    first = faults[wrong[0].config_hash]
+    same = [point for point in wrong if faults[point.config_hash] == first]
+    others = len(wrong) - len(same)
+    more = f"; {others} more cannot run for other reasons" if others else ""
+    raise InputError(
+        f"{first} ({len(same)} of {len(points)} points, such as {' '.join(same[0].words)}{more})"
+    )
 
 
 def labels(words: Mapping[str, Sequence[str]]) -> dict[str, str]:
