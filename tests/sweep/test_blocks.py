@@ -1,5 +1,7 @@
 """Blocks computed by workers are those computed here."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -51,3 +53,14 @@ def test_workers_compute_the_same_in_order():
     assert told[-1] == ("blocks", 12, 12)
     with pytest.raises(np.linalg.LinAlgError, match="must be square"):
         map_blocks(np.linalg.inv, blocks[:1], "local", options=Options(workers=1))
+
+
+@pytest.mark.slow
+def test_a_block_whose_worker_is_killed_is_computed_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    from dying import square
+
+    blocks = [(n, str(tmp_path), n == 3) for n in range(8)]
+    assert map_blocks(square, blocks, "local", options={"workers": 2}) == [n * n for n in range(8)]
+    assert [path.name for path in tmp_path.iterdir()] == ["3"]
