@@ -8,7 +8,7 @@ import pytest
 from pymongo import MongoClient
 
 from replearn.errors import InputError
-from replearn.runs.claims import claim, claim_key, forget, holder, is_superseded, standings
+from replearn.runs.claims import claim, forget, holder, is_superseded, standings
 
 KEY = "probe:hash"
 
@@ -154,9 +154,3 @@ def test_a_resume_state_that_is_spoiled_is_remembered(database):
     held = claim(database, KEY, "host:1")
     assert held.spoiled == () and held.failed("damaged", retry=True, spoiled=3)
     assert claim(database, KEY, "host:2").spoiled == (3,)
-
-
-def test_the_key_has_the_code_if_it_matters():
-    identity = {"config_hash": "c", "code": "d"}
-    assert claim_key("supervised", identity) == "supervised:c"
-    assert claim_key("supervised", identity, "same") == "supervised:c:d"

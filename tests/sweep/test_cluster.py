@@ -5,13 +5,13 @@ import pytest
 from replearn.errors import InputError
 from replearn.sweep.cluster import Options, open_pool, plan_workers, visible_gpus
 from replearn.sweep.jobs import (
-    NEVER,
     check_database_url,
     check_interface,
     job_words,
     lifetime_of,
     walltime_seconds,
 )
+from replearn.sweep.watch import NEVER
 
 
 @pytest.mark.parametrize(
@@ -78,19 +78,16 @@ def test_a_walltime_shorter_than_a_checkpoint_is_refused(walltime, every):
         "mongodb://node1,localhost:27018/?replicaSet=r",
     ],
 )
-def test_nodes_do_not_reach_a_database_on_the_loopback(url, monkeypatch):
-    monkeypatch.delenv("REPLEARN_ONE_MACHINE", raising=False)
+def test_nodes_do_not_reach_a_database_on_the_loopback(url):
     with pytest.raises(InputError, match="nodes of a queue cannot reach a database"):
         check_database_url(url)
     with pytest.raises(InputError, match="nodes of a queue cannot reach a database"):
         with open_pool("slurm", Options(), 1, 0, {"MONGO_URL": url} if url else {}):
             pass
-    monkeypatch.setenv("REPLEARN_ONE_MACHINE", "1")
-    check_database_url(url)
+    check_database_url(url, "lo")  # a job that reaches its driver there is on this machine
 
 
-def test_nodes_reach_a_database_by_name(monkeypatch):
-    monkeypatch.delenv("REPLEARN_ONE_MACHINE", raising=False)
+def test_nodes_reach_a_database_by_name():
     check_database_url("mongodb://user:localhost@mongo.example.org:27017/?appName=127.0.0.1")
 
 
@@ -102,7 +99,7 @@ def test_an_interface_that_is_not_there():
 
 def test_the_words_of_queues():
     given = Options(partition="p", account="a", walltime="1-01:02:03", directives=["-x"])
-    assert job_words("slurm", Options(gres="gpu:1"))["job_extra_directives"] == ["--gres=gpu:1"]
+    assert job_words("slurm", Options(gres="gpu:1"))["job_extra_directives"] == ["--no-requeue", "--gres=gpu:1"]
     assert job_words("pbs", given) == {
         "queue": "p", "account": "a", "walltime": "25:02:03", "job_extra_directives": ["-x"],
     }  # fmt: skip
@@ -113,18 +110,15 @@ def test_the_words_of_queues():
 
 
 @pytest.mark.parametrize(
-    "reason", ["PartitionTimeLimit", "QOSMaxWallDurationPerJobLimit", "JobHeldUser"]
+    "reason",
+    ["PartitionTimeLimit", "QOSMaxWallDurationPerJobLimit", "JobHeldUser", "PartitionDown"],
 )
 def test_reasons_that_do_not_pass(reason):
     assert NEVER.match(reason) and not NEVER.match("Resources") and not NEVER.match("Priority")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("queue", ["pbs", "oar"])
-def test_a_queue_that_is_not_installed(queue, nap, noted, monkeypatch):
-    from replearn.sweep.engine import run_sweep
-
-    monkeypatch.setenv("REPLEARN_ONE_MACHINE", "1")
-    with pytest.raises(InputError, match=f"{queue} refuses our jobs: there is no command"):
-        run_sweep([nap()], queue, Options(interface="lo"))
-    assert noted() == []
+@pytest.mark.parametrize(("queue", "program"), [("pbs", "qsub"), ("oar", "oarsub")])
+def test_a_queue_that_is_not_installed(queue, program):
+    with pytest.raises(InputError, match=f"no command '{program}' on this machine"):
+        with open_pool(queue, Options(interface="lo"), 1):
+            pass

@@ -173,7 +173,7 @@ def take_turn(
     query = same_runs(experiment, identity, sweep.code)
     if (done := finished_run(database, query)) is not None:
         return Turn(exit_code=0, said=skipped(done))
-    key = claim_key(experiment, identity, sweep.code)
+    key = claim_key(experiment, identity["config_hash"])
     mine = None
     try:
         with signals_held():

@@ -1,7 +1,8 @@
 """Claims: of all processes that want one configuration, one runs it; a dead one is replaced.
 
 Collection `claims`, one document per configuration:
-    _id          experiment:config_hash, with code=same also :code
+    _id          experiment:config_hash. With code=same, too: a sweep of any code and one of the
+                 same at once would train a configuration twice, had each its own claims
     state        running | done | failed (may be tried again) | refused (may not) | released
     token        of the claim in force; whoever has another one has lost it
     lease_until  by the clock of the server, so that clocks of machines do not matter
@@ -28,10 +29,9 @@ ATTEMPTS = 3
 _ALIVE = {"$gt": ["$lease_until", "$$NOW"]}
 
 
-def claim_key(experiment: str, identity: Mapping[str, Any], code: str = "any") -> str:
-    """Return the key of a configuration; with code="same" each state of the code has its own."""
-    key = f"{experiment}:{identity['config_hash']}"
-    return f"{key}:{identity['code']}" if code == "same" else key
+def claim_key(experiment: str, config_hash: str) -> str:
+    """Return the key of a configuration."""
+    return f"{experiment}:{config_hash}"
 
 
 def this_process() -> str:

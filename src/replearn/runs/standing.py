@@ -72,7 +72,7 @@ def find_standings(
             query["identity.code"] = code
         for document in database.runs.find(query, _FIELDS):
             runs[document["identity"]["config_hash"]].append(document)
-        keys = claim_keys(experiment, batch, code, same_code)
+        keys = claim_keys(experiment, batch)
         found = standings(database, keys.values())
         claims |= {each: found[key] for each, key in keys.items() if key in found}
     for documents in runs.values():
@@ -81,14 +81,9 @@ def find_standings(
     return {each: _standing(found, claims.get(each), code, whole) for each, found in runs.items()}
 
 
-def claim_keys(
-    experiment: str, hashes: Sequence[str], code: str | None = None, same_code: bool = False
-) -> dict[str, str]:
+def claim_keys(experiment: str, hashes: Sequence[str]) -> dict[str, str]:
     """Return config hash -> id of its claim."""
-    choice = "same" if same_code else "any"
-    return {
-        each: claim_key(experiment, {"config_hash": each, "code": code}, choice) for each in hashes
-    }
+    return {each: claim_key(experiment, each) for each in hashes}
 
 
 def _standing(

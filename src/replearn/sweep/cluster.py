@@ -11,20 +11,22 @@ from multiprocessing import resource_tracker
 from typing import Any
 
 from replearn.errors import InputError, nearest
-from replearn.sweep.pool import Pool
+from replearn.sweep.address import check_address, open_address
+from replearn.sweep.jobs import check_jobs, open_jobs
+from replearn.sweep.pool import Pool, Watch
 from replearn.sweep.task import THREADS
 
 QUEUES = ("slurm", "pbs", "sge", "lsf", "oar")
 NAMES = ("inline", "local", *QUEUES, "tcp://HOST:PORT", "tls://HOST:PORT")
-CONNECT_SECONDS = 10
+ADDRESS = ("tcp://", "tls://")
 START_SECONDS = 60.0  # within which a worker of this machine is up
-LOST_SECONDS = 300.0  # that a scheduler which is not ours may be without workers
 
 CONFIG = {
     # A task is a whole training: adapt must not think that it takes half a second.
     "distributed.scheduler.unknown-task-duration": "1h",
     "distributed.scheduler.worker-saturation": 1.0,
     "distributed.scheduler.allowed-failures": 3,
+    "distributed.deploy.lost-worker-timeout": "2s",  # one that is cut off does not come back
     "distributed.worker.memory.terminate": False,  # a run is a process of its own
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.spill": False,
@@ -71,6 +73,22 @@ class Options:
                 raise InputError(f"{name} must be at least {minimum}, got {value}")
 
 
+def check_cluster(cluster: str, options: Options, mongo_url: str | None) -> None:
+    """Look, before anything is spent, at what is wrong with a cluster.
+
+    Raises:
+        InputError: if there is none of this name or address, or it cannot work like this.
+    """
+    if cluster.startswith(ADDRESS):
+        check_address(cluster)
+    elif cluster in QUEUES:
+        check_jobs(cluster, options, mongo_url)
+    elif cluster == "local":
+        visible_gpus(options.gpus)
+    elif cluster != "inline":
+        raise InputError(f"there is no cluster {cluster!r}; {nearest(cluster, NAMES)}")
+
+
 @contextmanager
 def open_pool(
     cluster: str,
@@ -78,22 +96,23 @@ def open_pool(
     n_gpu: int,
     n_cpu: int = 0,
     environment: Mapping[str, str] | None = None,
+    name: str = "replearn",
 ) -> Iterator[Pool]:
     """Open a cluster, and close it at the end with all that runs there.
 
     Args:
-        cluster: its name or address.
+        cluster: its name or address; not inline.
         options: how large it is.
         n_gpu: how many tasks run on a GPU if there is one.
         n_cpu: and how many never do.
         environment: of the workers; MONGO_URL and MONGO_DB are what they must reach.
+        name: of the jobs in a queue.
 
     Raises:
         InputError: if there is no such cluster, or it cannot be reached or started.
     """
-    address = cluster.startswith(("tcp://", "tls://"))
-    if not address and cluster not in ("local", *QUEUES):
-        raise InputError(f"there is no cluster {cluster!r}; {nearest(cluster, NAMES)}")
+    environment = dict(environment or {})
+    check_cluster(cluster, options, environment.get("MONGO_URL"))
     try:
         import distributed  # noqa: F401  it sets the levels of its loggers
         from dask import config
@@ -103,16 +122,13 @@ def open_pool(
         ) from None
     for logger in ("distributed", "distributed.client"):
         logging.getLogger(logger).setLevel(logging.CRITICAL)
-    environment = dict(environment or {})
     with config.set(CONFIG):
-        if address:
-            opened = _address(cluster, options, environment)
-        elif cluster == "local":
+        if cluster == "local":
             opened = _local(options, n_gpu, n_cpu, environment)
+        elif cluster in QUEUES:
+            opened = open_jobs(cluster, options, n_gpu + n_cpu, environment, name)
         else:
-            from replearn.sweep.jobs import open_jobs
-
-            opened = open_jobs(cluster, options, n_gpu + n_cpu, environment)
+            opened = open_address(cluster, options, environment)
         with opened as pool:
             yield pool
 
@@ -160,7 +176,7 @@ def _local(options: Options, n_gpu: int, n_cpu: int, environment: dict[str, str]
             stack.callback(opened.close, timeout=30)
             client = stack.enter_context(Client(opened, set_as_default=False))
         slots = Counter(kind for kind, _ in plan)
-        yield Pool(client, slots, threads, START_SECONDS, lambda: "they end when they start")
+        yield Pool(client, slots, threads, Watch(START_SECONDS, "they end when they start"))
 
 
 def plan_workers(
@@ -207,69 +223,6 @@ def visible_gpus(n: int) -> list[str]:
 
 
 @contextmanager
-def _address(cluster: str, options: Options, environment: dict[str, str]) -> Iterator[Pool]:
-    """Use the workers of a Dask scheduler that somebody else started, and leave them as they are.
-
-    Of its workers, those with the resource GPU (`dask worker --resources GPU=1`) take the tasks
-    for GPUs if `gpus` is given.
-    """
-    from distributed import Client
-
-    try:
-        client = Client(cluster, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, TimeoutError, ValueError, TypeError) as error:
-        raise InputError(
-            f"no Dask scheduler answers at {cluster} within {CONNECT_SECONDS} s "
-            f"({first_line(error)}): start it with 'dask scheduler', or correct the address"
-        ) from None
-    with client:
-        workers = client.scheduler_info()["workers"]
-        if not workers:
-            raise InputError(
-                f"the Dask scheduler at {cluster} has no workers: start them with "
-                f"'dask worker {cluster} --nthreads 1'"
-            )
-        cores = check_workers(client, environment, f"at {cluster}")
-        threads = Counter[str]()
-        for worker in workers.values():
-            threads[worker["host"]] += worker["nthreads"]
-        slots = {"any": threads.total()}
-        if options.gpus:
-            on_gpu = sum(int(worker["resources"].get("GPU", 0)) for worker in workers.values())
-            if not on_gpu:
-                raise InputError(
-                    f"gpus={options.gpus}, but no worker at {cluster} has a GPU to give: start "
-                    f"them with 'dask worker {cluster} --nthreads 1 --resources GPU=1'"
-                )
-            slots = {"GPU": min(options.gpus, on_gpu), "CPU": threads.total() - on_gpu}
-            slots = {kind: n for kind, n in slots.items() if n > 0}
-        share = options.threads or max(1, cores // max(threads.values()))
-        yield Pool(client, slots, share, LOST_SECONDS, lambda: f"those at {cluster} have gone")
-
-
-def check_workers(client: Any, environment: Mapping[str, str], where: str) -> int:
-    """Let every worker that is there look for the database; return the least number of cores.
-
-    Raises:
-        InputError: if one has no replearn, or cannot reach the database.
-    """
-    from replearn.sweep.worker import Environment, check_database
-
-    try:
-        client.register_plugin(Environment(dict(environment)), name="replearn")
-        found = client.run(check_database, bool(environment.get("MONGO_URL")))
-    except Exception as error:  # whatever their Python says of ours
-        raise InputError(
-            f"the workers {where} cannot run our tasks ({first_line(error)}): they need this "
-            f"version of replearn, and the same Python and Dask"
-        ) from None
-    for host, _, sentence in found.values():
-        if sentence is not None:
-            raise InputError(f"the worker on {host} has no database: {sentence}")
-    return min(cores for _, cores, _ in found.values())
-
-
-@contextmanager
 def deaf_to_ctrl_c() -> Iterator[None]:
     """Start threads and processes here that Ctrl-C does not reach: the driver stops them.
 
@@ -283,8 +236,3 @@ def deaf_to_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def first_line(error: BaseException) -> str:
-    """Return what an error says, in its first line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")

@@ -16,7 +16,7 @@ from replearn.runs.standing import (
     find_standings,
 )
 from replearn.runs.sweeps import is_cancelled, store_sweep
-from replearn.sweep.cluster import Options
+from replearn.sweep.cluster import Options, check_cluster
 from replearn.sweep.engine import run_sweep
 from replearn.sweep.plan import Point, labels
 from replearn.sweep.table import (
@@ -64,7 +64,7 @@ class Sweep:
 
     def keys(self) -> dict[str, str]:
         """Return config hash -> id of its claim."""
-        return claim_keys(self.name, self.hashes, self.code, self.same_code)
+        return claim_keys(self.name, self.hashes)
 
 
 def forget_failures(sweep: Sweep, database: Any) -> int:
@@ -137,6 +137,7 @@ def drive(sweep: Sweep, found: Mapping[str, Standing], database: Any) -> int:
     """Run what is missing, with a live table; return 0 if then everything is finished, else 1."""
     if todo := missing(sweep, found):
         sweep = replace(sweep, options=_with_interval(sweep.options, todo))
+        check_cluster(sweep.cluster, sweep.options, mongo_url())
         sweep_id = _store(sweep, database)
         print(f"sweep {sweep_id}: python -m sweep status|cancel|retry {sweep_id}", flush=True)
         _run(sweep, sweep_id, todo, database)

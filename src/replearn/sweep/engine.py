@@ -1,5 +1,6 @@
 """Run the tasks of a sweep on a cluster: handed out, tried again, waited for, stopped."""
 
+import os
 import signal
 import threading
 import time
@@ -26,7 +27,8 @@ LONG_SECONDS = 120.0  # an attempt that stores its state is no lost one: it does
 LOOK_SECONDS = 2.0  # between two looks at the claims of others
 BLIND_SECONDS = 20.0  # between two attempts where nobody knows the claim
 STOPPED = (OUT_OF_TIME, 143)  # what was measured is kept
-OF_WORKERS = ("MONGO_URL", "MONGO_DB")  # what they look for before anything is spent
+DATABASE = ("MONGO_URL", "MONGO_DB")  # what workers look for before anything is spent
+PLACES = ("REPLEARN_HOME", "REPLEARN_DATA", "REPLEARN_LEASE")  # queues need not hand these on
 
 Report = Callable[[int, Outcome], None]
 
@@ -76,8 +78,10 @@ def _run(tasks: list[Task], cluster: str, options: Options, report: Report) -> d
         return _Sweep(tasks, _Inline(options), report).run()
     n_gpu = sum(task.wants_gpu() for task in tasks)
     given = tasks[0].environment
-    environment = {name: given[name] for name in OF_WORKERS if name in given}
-    with open_pool(cluster, options, n_gpu, len(tasks) - n_gpu, environment) as pool:
+    environment = {name: given[name] for name in DATABASE if name in given}
+    environment |= {name: os.environ[name] for name in PLACES if name in os.environ}
+    jobs = f"replearn-{tasks[0].sweep}"
+    with open_pool(cluster, options, n_gpu, len(tasks) - n_gpu, environment, jobs) as pool:
         return _Sweep(tasks, pool, report).run()
 
 
@@ -208,7 +212,8 @@ class _Sweep:
             if standing is not None and standing["state"] == "running":
                 continue
             del self.claimed[index]
-            if standing is not None and standing["state"] == "done":
+            any_code = task.environment.get("REPLEARN_CODE") != "same"
+            if any_code and standing is not None and standing["state"] == "done":
                 run_id = standing["run_id"]
                 sentence = f"skipped: {standing['owner']} has finished it as run {run_id}"
                 self._end(task, Outcome(0, run_id, sentence))

@@ -6,12 +6,10 @@ goes on with it.
 """
 
 import logging
-import os
 import re
 import shlex
-import subprocess
+import shutil
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,46 +17,59 @@ from typing import TYPE_CHECKING, Any
 
 from replearn.errors import InputError, nearest
 from replearn.paths import sims_folder
+from replearn.sweep.address import check_workers
+from replearn.sweep.keys import key_folder
 from replearn.sweep.pool import Pool
 from replearn.sweep.task import GRACE_SECONDS
+from replearn.sweep.watch import JobWatch
 
 if TYPE_CHECKING:
     from replearn.sweep.cluster import Options
 
-LOOK_SECONDS = 15.0  # between two questions to the queue
-GONE_SECONDS = 60.0  # after which a job that left the queue has no worker any more
 LOOPBACK = re.compile(r"(localhost|127\.[\d.]+|\[?::1\]?|0\.0\.0\.0)(:\d+)?$")
 CLASSES = {
     "slurm": "SLURMCluster", "pbs": "PBSCluster", "sge": "SGECluster", "lsf": "LSFCluster",
     "oar": "OARCluster",
 }  # fmt: skip
-# Of squeue: a job that waits for one of these waits for ever.
-NEVER = re.compile(r".*(PerJobLimit|MaxWall|TimeLimit|NodeLimit|Config)|Invalid|Bad|JobHeld|.*held")
+SUBMIT = {"slurm": "sbatch", "pbs": "qsub", "sge": "qsub", "lsf": "bsub", "oar": "oarsub"}
+
+
+def check_jobs(queue: str, options: "Options", mongo_url: str | None) -> None:
+    """Raise an InputError if jobs of a queue cannot work like this, before anything is spent."""
+    check_interface(options.interface)
+    check_database_url(mongo_url, options.interface)
+    lifetime_of(options)
+    job_words(queue, options)
+    if shutil.which(SUBMIT[queue]) is None:
+        raise InputError(
+            f"there is no command {SUBMIT[queue]!r} on this machine: sweep from one where jobs are "
+            f"handed to {queue}"
+        )
 
 
 @contextmanager
 def open_jobs(
-    queue: str, options: "Options", n_tasks: int, environment: Mapping[str, str]
+    queue: str, options: "Options", n_tasks: int, environment: Mapping[str, str], name: str
 ) -> Iterator[Pool]:
     """Ask a queue for workers, encrypted, as long as there are tasks; withdraw them at the end.
 
     Raises:
         InputError: if nodes could not reach the database, or the options cannot work.
     """
-    check_database_url(environment.get("MONGO_URL"))
+    check_jobs(queue, options, environment.get("MONGO_URL"))
     lifetime, stagger = lifetime_of(options)
-    check_interface(options.interface)
     folder = _folder(environment)
     import dask_jobqueue
     from distributed import Client
     from distributed.security import Security
 
-    from replearn.sweep.cluster import check_workers, deaf_to_ctrl_c
+    from replearn.sweep.cluster import deaf_to_ctrl_c
     from replearn.sweep.worker import Environment
 
     make = getattr(dask_jobqueue, CLASSES[queue])
     refusals: list[str] = []
     with ExitStack() as stack:
+        keys = stack.enter_context(key_folder(folder))
         with deaf_to_ctrl_c():
             opened = make(
                 **job_words(queue, options),
@@ -69,9 +80,9 @@ def open_jobs(
                 nanny=True,
                 interface=options.interface,
                 security=Security.temporary(),
-                shared_temp_directory=str(folder),
+                shared_temp_directory=str(keys),
                 log_directory=str(folder),
-                job_name="replearn",
+                job_name=name,
                 python=shlex.quote(sys.executable),
                 death_timeout=60,
                 worker_extra_args=[
@@ -79,7 +90,11 @@ def open_jobs(
                     *("--lifetime", f"{lifetime}s", "--lifetime-stagger", f"{stagger}s"),
                 ],
                 job_script_prologue=list(options.prologue),
-                scheduler_options={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                scheduler_options={
+                    **_host(options.interface),
+                    "dashboard": False,
+                    "dashboard_address": "127.0.0.1:0",
+                },
                 silence_logs=logging.CRITICAL,
             )
             for key in ("ca_file", "cert", "key"):
@@ -89,12 +104,12 @@ def open_jobs(
         client.register_plugin(Environment(environment), name="replearn")
         jobs = min(options.jobs, n_tasks)
         opened.adapt(minimum_jobs=0, maximum_jobs=jobs, wait_count=30)
-        watch = Watch(queue, opened, refusals, folder)
-        yield Pool(
-            client, {"any": jobs}, options.threads or options.cpus, options.start_minutes * 60,
-            watch.why, watch.hopeless,
-            lambda: check_workers(client, environment, f"of {queue}"),
-        )  # fmt: skip
+
+        def check() -> bool:
+            return check_workers(client, environment, f"of {queue}") > 0
+
+        watch = JobWatch(queue, opened, refusals, folder, options.start_minutes * 60, check)
+        yield Pool(client, {"any": jobs}, options.threads or options.cpus, watch)
 
 
 def job_words(queue: str, options: "Options") -> dict[str, Any]:
@@ -110,6 +125,7 @@ def job_words(queue: str, options: "Options") -> dict[str, Any]:
     words: dict[str, Any] = {"queue": options.partition}
     if queue == "slurm":
         words["account"] = options.account
+        directives.append("--no-requeue")  # a job that died is replaced here
         directives += [f"--gres={options.gres}"] if options.gres else []
     elif options.gres:
         raise InputError(
@@ -155,21 +171,24 @@ def walltime_seconds(text: str) -> int:
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
-def check_database_url(url: str | None) -> None:
-    """Raise an InputError if the database is on the loopback, where no node reaches it."""
-    if os.environ.get("REPLEARN_ONE_MACHINE"):
+def check_database_url(url: str | None, interface: str | None = None) -> None:
+    """Raise an InputError if the database is on the loopback, where no node reaches it.
+
+    Jobs that talk to their driver on the loopback are on this very machine, and do.
+    """
+    if interface is not None and _is_loopback(interface):
         return
     hosts = (url or "127.0.0.1").partition("://")[2].partition("/")[0].rpartition("@")[2].split(",")
     if not url or any(LOOPBACK.match(host) for host in hosts):
         raise InputError(
             "the nodes of a queue cannot reach a database on the loopback: name a server that "
             "they reach in MONGO_URL, such as mongodb://user:password@host:27017 "
-            "(REPLEARN_ONE_MACHINE=1 if this machine is the only node)"
+            "(--interface lo if this machine is the only node)"
         )
 
 
 def check_interface(name: str | None) -> None:
-    """Raise an InputError if this machine has no such network interface."""
+    """Raise an InputError if this machine has no such network interface, with an address."""
     import psutil
 
     known = psutil.net_if_addrs()
@@ -177,55 +196,17 @@ def check_interface(name: str | None) -> None:
         raise InputError(f"this machine has no network interface {name!r}; {nearest(name, known)}")
 
 
-class Watch:
-    """Why jobs do not start, as the queue tells it."""
+def _is_loopback(interface: str) -> bool:
+    import psutil
 
-    def __init__(self, queue: str, cluster: Any, refusals: list[str], folder: Path):
-        self._queue, self._cluster, self._refusals, self._folder = queue, cluster, refusals, folder
-        self._looked = 0.0
-        self._gone_since: float | None = None
-        self._reasons: dict[str, str] = {}
+    return bool(LOOPBACK.match(psutil.net_if_addrs()[interface][0].address))
 
-    def why(self) -> str:
-        """Return in words why there are no workers."""
-        self._ask()
-        if self._reasons:
-            return f"squeue: {', '.join(sorted(set(self._reasons.values())))}"
-        return f"jobs of {self._queue} do not start, or end at once: see {self._folder}"
 
-    def hopeless(self) -> str | None:
-        """Return a sentence if there will never be workers."""
-        if self._refusals:
-            return f"{self._queue} refuses our jobs: {self._refusals[-1]}"
-        if self._queue != "slurm" or time.monotonic() - self._looked < LOOK_SECONDS:
-            return None
-        ids = self._ask()
-        if self._reasons and all(map(NEVER.match, self._reasons.values())):
-            return f"the jobs of this sweep will never start ({self.why()}): ask for less"
-        if not ids or self._reasons:
-            self._gone_since = None
-        elif self._gone_since is None:
-            self._gone_since = time.monotonic()
-        elif time.monotonic() - self._gone_since > GONE_SECONDS:
-            return f"the jobs {', '.join(ids)} ended at once; what they said is in {self._folder}"
-        return None
+def _host(interface: str | None) -> dict[str, Any]:
+    """Return where the scheduler listens: on the interface, or on this machine's own address."""
+    from distributed.utils import get_ip
 
-    def _ask(self) -> list[str]:
-        """Ask squeue for the reasons of the jobs that are known, and return their ids."""
-        self._looked = time.monotonic()
-        jobs = list(self._cluster.workers.values())
-        ids = [job.job_id for job in jobs if getattr(job, "job_id", None)]
-        self._reasons = {}
-        if ids and self._queue == "slurm":
-            command = ["squeue", "--noheader", "--format=%i %r", f"--jobs={','.join(ids)}"]
-            try:
-                done = subprocess.run(command, capture_output=True, text=True, timeout=20)
-            except (OSError, subprocess.TimeoutExpired):
-                self._reasons = dict.fromkeys(ids, "it does not answer")
-            else:
-                lines = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
-                self._reasons = {line[0]: line[-1].strip() for line in lines if line}
-        return ids
+    return {} if interface else {"host": get_ip()}
 
 
 def _noting_refusals(job_class: type, refusals: list[str]) -> type:
@@ -247,15 +228,13 @@ def _noting_refusals(job_class: type, refusals: list[str]) -> type:
 
 
 def _refusal(error: Exception) -> str:
-    """Return the last line of what the queue's command said, or that there is no such command."""
-    if isinstance(error, FileNotFoundError):
-        return f"there is no command {error.filename!r} on this machine"
+    """Return the last line of what the queue's command said."""
     said = str(error).partition("stderr:")[2].strip() or str(error).strip()
     return said.splitlines()[-1].rstrip(".")
 
 
 def _folder(environment: Mapping[str, str]) -> Path:
-    """Return the folder of the jobs' output, which nodes read as well; keys lie there, too."""
+    """Return the folder of what jobs print, and of their keys, which the nodes read."""
     folder = sims_folder() / environment.get("MONGO_DB", "replearn") / "sweeps" / "jobs"
     if re.search(r"\s", str(folder)):
         raise InputError(f"a queue needs a path without spaces for its jobs, got {folder}")

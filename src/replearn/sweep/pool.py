@@ -3,7 +3,7 @@
 import queue
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from replearn.errors import InputError
@@ -11,6 +11,40 @@ from replearn.sweep.task import Outcome, Task
 
 if TYPE_CHECKING:
     from distributed import Client, Future
+
+TEND_SECONDS = 2.0  # between two looks at the workers, while results come in
+
+
+class Watch:
+    """Who looks after the workers, where Dask starts all that end.
+
+    Args:
+        patience: seconds without any worker after which the sweep gives up.
+        why: in words, why there may be none.
+    """
+
+    def __init__(self, patience: float, why: str):
+        self.patience, self._why = patience, why
+
+    def why(self) -> str:
+        """Return in words why there are no workers."""
+        return self._why
+
+    def look(self, connected: Collection[str]) -> str | None:
+        """See to the workers, and return a sentence if there are none and will never be any.
+
+        Args:
+            connected: names of the workers that there are.
+        """
+        return None
+
+    def check(self) -> bool:
+        """Look at the first workers, and return whether that is done.
+
+        Raises:
+            InputError: if they cannot work.
+        """
+        return True
 
 
 class Pool:
@@ -20,29 +54,17 @@ class Pool:
         client: of the cluster.
         slots: how many tasks of each kind go out at once: `any`, or `GPU` and `CPU`.
         threads: CPU threads of a task.
-        patience: seconds without any worker after which the sweep gives up.
-        why: says why there is none.
-        hopeless: says, earlier, that there will never be one.
-        check: looks at the first workers, and raises an InputError if they cannot work.
+        watch: looks after the workers.
     """
 
-    def __init__(
-        self,
-        client: "Client",
-        slots: Mapping[str, int],
-        threads: int,
-        patience: float,
-        why: Callable[[], str],
-        hopeless: Callable[[], str | None] = lambda: None,
-        check: Callable[[], object] | None = None,
-    ):
+    def __init__(self, client: "Client", slots: Mapping[str, int], threads: int, watch: Watch):
         self.client, self.slots, self.threads = client, dict(slots), threads
-        self._patience, self._why, self._hopeless, self._check = patience, why, hopeless, check
+        self._watch, self._checked = watch, False
         self._address = client.scheduler.address if client.scheduler else "?"
         self._driver = uuid.uuid4().hex
         self._given: dict[Any, tuple[Any, Future]] = {}
         self._ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._last_worker = time.monotonic()
+        self._last_worker = self._tended = time.monotonic()
 
     def kind(self, task: Task) -> str:
         """Return which of the slots a task takes."""
@@ -80,16 +102,14 @@ class Pool:
                 keys.append(self._ended.get_nowait())
         except queue.Empty:
             pass
-        if keys and self._check is None:
-            self._last_worker = time.monotonic()
-        elif self._given:
-            self._check_workers()
         ended = [self._given.pop(key) for key in keys if key in self._given]
         if any(future.status in ("cancelled", "lost") for _, future in ended):
             raise InputError(
                 f"the Dask scheduler at {self._address} went away: what is "
                 f"finished is kept; the same command goes on"
             )
+        if self._given and (not ended or time.monotonic() - self._tended > TEND_SECONDS):
+            self._tend()
         return ended
 
     def stop(self) -> None:
@@ -101,20 +121,19 @@ class Pool:
         except OSError:
             pass  # without a scheduler the workers end by themselves, and their processes with them
 
-    def _check_workers(self) -> None:
-        if self.client.scheduler_info()["workers"]:
-            self._last_worker = time.monotonic()
-            if self._check is not None:
-                self._check()
-                self._check = None
-            return
-        if (sentence := self._hopeless()) is not None:
-            raise InputError(sentence)
-        waited = time.monotonic() - self._last_worker
-        if waited > self._patience:
+    def _tend(self) -> None:
+        workers = self.client.scheduler_info()["workers"].values()
+        now = self._tended = time.monotonic()
+        hopeless = self._watch.look({worker["name"] for worker in workers})
+        if workers:
+            self._last_worker = now
+            self._checked = self._checked or self._watch.check()
+        elif hopeless is not None:
+            raise InputError(hopeless)
+        elif now - self._last_worker > self._watch.patience:
             raise InputError(
-                f"there has been no worker for {waited:.0f} s ({self._why()}); nothing that is "
-                f"finished is lost, the same command goes on"
+                f"there has been no worker for {now - self._last_worker:.0f} s "
+                f"({self._watch.why()}); nothing that is finished is lost, the same command goes on"
             )
 
 
