@@ -95,10 +95,12 @@ def _verify(args: argparse.Namespace) -> int:
     return 1 if damaged else 0
 
 
-def _trace(args: argparse.Namespace) -> None:
+def _trace(args: argparse.Namespace) -> int | None:
     from replearn.runs.lineage import find_owner, trace, users
     from replearn.runs.listing import trace_lines
 
+    if args.row is not None or args.recompute:
+        return _trace_number(args)
     database = _database()
     if args.target.isdecimal():
         run_id = int(args.target)
@@ -108,6 +110,51 @@ def _trace(args: argparse.Namespace) -> None:
     print("\n".join(trace_lines(trace(run_id, database))))
     for line in trace_lines(users(run_id, database)):
         print(f"by: {line}")
+
+
+def _trace_number(args: argparse.Namespace) -> int:
+    """Print what is behind one number of a LaTeX table; with --recompute, verify one or all."""
+    from replearn.study.tracing import trace_tables
+
+    if args.row is not None and args.column is None:
+        raise InputError("a number of a table has a ROW and a COLUMN: trace FILE.tex ROW COLUMN")
+    database, path = _database(), _file(args.target)
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as text ({error})") from None
+    tables = trace_tables(text, database, args.target, args.table or "")
+    wrong: list[str] = []
+    if args.row is None:
+        for table in tables:
+            wrong += [f"{table.printed.label}: {sentence}" for sentence in table.differences()]
+        runs = [run for table in tables for run in table.runs()]
+    else:
+        if len(tables) > 1:
+            labels = ", ".join(table.printed.label for table in tables)
+            raise InputError(f"{args.target} has {len(tables)} tables: add --table, of {labels}")
+        row, column = tables[0].place(args.row, args.column)
+        print("\n".join(tables[0].lines(row, column)))
+        wrong += filter(None, [tables[0].difference(row, column)])
+        runs = tables[0].runs(row)
+    if args.recompute:
+        ids = sorted({run.id for run in runs})
+        wrong += _damage(database, ids)
+        if not wrong:
+            what = "this number is" if args.row else "every number and every label of the file is"
+            print(f"{what} what the database gives; {len(ids)} runs are whole, every byte hashed")
+    for sentence in wrong:
+        print(f"python -m runs: {sentence}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _damage(database: Any, ids: Sequence[int]) -> list[str]:
+    """Return what is wrong with the stored bytes, points and results of runs, in sentences."""
+    from replearn.runs.completion import find_damage
+
+    fields = {"status": 1, "artifacts": 1, "completion": 1}
+    found = database.runs.find({"_id": {"$in": list(ids)}}, fields).sort("_id", 1)
+    return [sentence for document in found for sentence in find_damage(database, document)]
 
 
 def _export(args: argparse.Namespace) -> None:
@@ -205,9 +252,15 @@ def _parser() -> argparse.ArgumentParser:
     made["list"].add_argument("--columns", help="config paths to show, PATH,PATH")
     made["show"].add_argument("id", type=int)
     made["trace"].add_argument("target", metavar="ID|FILE")
-    for name in ("verify", "export", "delete"):
-        default = {"nargs": "*", "default": ["all"]} if name == "verify" else {"nargs": "+"}
-        made[name].add_argument("ids", metavar="ID", help="3 4,5 7-9", **default)
+    made["trace"].add_argument("row", nargs="?", metavar="ROW", help="number or label, of a table")
+    made["trace"].add_argument("column", nargs="?", metavar="COLUMN", help="number or label")
+    made["trace"].add_argument("--table", help="label or number, in a file with several tables")
+    made["trace"].add_argument(
+        "--recompute", action="store_true", help="make the number (without ROW: all) again"
+    )
+    made["verify"].add_argument("ids", metavar="ID", nargs="*", default=["all"], help="3 4,5 7-9")
+    for name in ("export", "delete"):
+        made[name].add_argument("ids", metavar="ID", nargs="+", help="3 4,5 7-9")
     made["export"].add_argument("file", metavar="FILE.zip")
     made["import"].add_argument("file", metavar="FILE.zip")
     made["delete"].add_argument("--yes", action="store_true", help="do it")
@@ -224,7 +277,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str]] = {
     "show": (_show, "one run: config, result, metrics, artifacts"),
     "sync": (_sync, "store the runs that wait in sims/spool"),
     "verify": (_verify, "count all points and hash all bytes of runs"),
-    "trace": (_trace, "what a run or a file was made from, and who used it"),
+    "trace": (_trace, "what a run, a file or a number of a table was made from"),
     "export": (_export, "write runs to one zip file"),
     "import": (_import, "read runs from such a file"),
     "delete": (_delete, "delete runs with their metrics and artifacts"),

@@ -1,7 +1,7 @@
 """Summarise finished runs and their analyses: a LaTeX table over seeds, and a Hinton panel.
 
 cd scripts
-python -m analysis.summary with where.experiment=unsupervised where.tags=quickstart
+python -m analysis.summary with where.experiment=unsupervised where.tags=quickstart against.beta=1
 """
 
 import sys
@@ -17,6 +17,7 @@ ex.add_config(
     **ANALYSIS,
     where={},  # which training runs
     columns=None,  # scores to show; None: all that are known
+    against={},  # the row that the others are compared with, by labels of the table: against.beta=1
     caption="Scores on held-out images.",
     at_least={},  # fail unless every run's score is at least this, such as active_latents=3
     at_most={},
@@ -25,8 +26,9 @@ ex.add_named_config("fast", {})
 
 
 @ex.main
-def summarise(where, columns, caption, at_least, at_most, _run):
+def summarise(where, columns, against, caption, at_least, at_most, _run):
     """Return how many runs and groups the table has."""
+    from replearn.study.against import find_against
     from replearn.study.panels import draw_hinton_panels
     from replearn.study.results import results_of, twin_note
     from replearn.study.summary import check_limits, choose_columns, find_study
@@ -35,9 +37,10 @@ def summarise(where, columns, caption, at_least, at_most, _run):
     check_limits(study, at_least, at_most)
     groups = study.groups()
     shown = choose_columns(groups, columns)
+    compared = find_against(groups, against, study.data_labels)
     with results_of(_run, "Summary", study.runs) as results:
         note = f"{study.analysis_note()} {twin_note(study.runs)}".strip()
-        results.table("summary", groups, shown, caption, note=note)
+        results.table("summary", groups, shown, caption, note, compared)
         draw_hinton_panels(results, study)
     return {"runs": len(study.runs), "groups": len(groups)}
 

@@ -3,19 +3,15 @@
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from scipy.stats import ttest_rel
 
 from replearn.analysis.latex import comment, escape, standalone_document
-from replearn.analysis.tables import (
-    Column,
-    Group,
-    html_table,
-    lay_out,
-    markdown_table,
-    summary_table,
-)
+from replearn.analysis.table_text import html_table, markdown_table, summary_table
+from replearn.analysis.tables import Against, Column, Group, lay_out, unpaired_runs
 from replearn.errors import InputError
 
 NAN = float("nan")
@@ -27,7 +23,7 @@ def best(groups, columns=SCORE):
 
 
 def group(*values):
-    return Group({"model": "m"}, {"score": values})
+    return Group({"model": "m"}, {"score": values}, seeds=range(len(values)))
 
 
 def test_a_cell_shows_mean_and_interval_by_hand():
@@ -41,6 +37,83 @@ def test_the_best_is_bold_in_the_direction_of_the_score():
     assert best(groups) == [[False], [True], [False]]
     assert best(groups, [Column("score", better="lower")]) == [[False], [False], [True]]
     assert best(groups, [Column("score")]) == [[False], [False], [False]]
+
+
+def test_what_a_paired_test_does_not_find_worse_is_bold_as_well():
+    # Seed by seed 1.5, 0.5 and 1 below the best, p = 0.07, and 2, 2.1 and 1.9, p = 0.0008.
+    top, close, far = group(5, 7, 9), group(3.5, 6.5, 8), group(3, 4.9, 7.1)
+    assert ttest_rel([5, 7, 9], [3.5, 6.5, 8]).pvalue == pytest.approx(0.0742, abs=1e-4)
+    assert best([top, close, far]) == [[True], [True], [False]]
+    # Without the seeds' common part no test tells them apart.
+    shuffled = replace(far, seeds=[2, 1, 0])
+    assert best([top, close, shuffled]) == [[True], [True], [True]]
+
+
+def test_bold_is_corrected_for_the_number_of_rows():
+    top, second = group(5, 7, 9), group(4.5, 6.7, 8.3)  # p = 0.0494: below 0.05 alone
+    assert 0.025 < ttest_rel([5, 7, 9], [4.5, 6.7, 8.3]).pvalue < 0.05
+    assert best([top, second]) == [[True], [False]]
+    assert best([top, second, group(3.5, 6.5, 8)]) == [[True], [True], [True]]
+
+
+def test_rows_without_three_seeds_of_the_best_are_not_tested_which_is_said():
+    other = replace(group(4, 6, 8), seeds=[7, 8, 9])
+    layout = lay_out([group(5, 7, 9), other], SCORE)
+    assert [row[0].best for row in layout.cells] == [True, False]
+    assert "rows with fewer than 3 seeds of the best one are not tested" in layout.legend
+
+
+def test_no_row_is_the_best_of_other_data():
+    groups = [replace(group(i, i + 1, i + 2), data=data) for i, data in enumerate("aabb")]
+    assert best(groups) == [[False], [True], [False], [True]]
+    assert "within the column and data set" in lay_out(groups, SCORE).legend
+
+
+def test_differences_are_of_equal_seeds_and_marked_by_a_corrected_test():
+    base, near = group(5, 7, 9), group(6.5, 7.5, 10)
+    far = Group({"model": "far"}, {"score": [9.1, 2.9, 7]}, seeds=[2, 0, 1], runs=[11, 12, 13])
+    layout = lay_out([base, near, far], SCORE, Against("beta=1", [None, 0, 0]))
+    cells = [row[0] for row in layout.cells]
+    assert [c.difference for c in cells] == ["", "+1.00", "-0.67"]
+    assert [c.difference_half_width for c in cells] == ["", "1.24", "3.09"]  # 4.3027 s / √3
+    assert [c.marked for c in cells] == [False, False, False]
+    sure = group(6.0, 8.1, 10.05)
+    marked = lay_out([base, sure, near], SCORE, Against("beta=1", [None, 0, 0]))
+    assert [row[0].marked for row in marked.cells] == [False, True, False]
+    assert marked.legend.endswith(
+        " Δ: difference to beta=1 of the runs with equal seeds, mean ± 95 % interval over n pairs "
+        "unless said; * p < 0.05 in a paired t-test, Holm-corrected within the column."
+    )
+
+
+def test_runs_without_a_partner_are_counted_and_below_three_pairs_there_is_no_test():
+    base = replace(group(5, 7, 9), runs=[1, 2, 3])
+    other = Group({"model": "o"}, {"score": [1, 2, 3]}, runs=[4, 5, 6], seeds=[1, 2, 3])
+    against = Against("m", [None, 0])
+    assert unpaired_runs([base, other], against) == [1, 6]
+    layout = lay_out([base, other], SCORE, against)
+    cell = layout.cells[1][0]
+    assert (cell.difference, cell.difference_half_width, cell.marked) == ("-6.50", "", False)
+    assert cell.difference_note == "n = 2"
+    assert layout.legend.endswith(
+        "Δ: difference to m of the runs with equal seeds; 2 runs without a partner of equal seeds "
+        "are in no Δ."
+    )
+
+
+def test_a_difference_is_the_second_line_of_its_cell():
+    groups = [group(1, 2, 3), Group({"model": "x"}, {"score": [2, 3.1, 4.05]}, seeds=range(3))]
+    table = summary_table(groups, SCORE, against=Against("m", [None, 0]))
+    assert (
+        r"\begin{tabular}[t]{@{}r@{}}$\mathbf{3.05 \pm 2.55}$\\{\footnotesize "
+        r"$\Delta\,{+}1.05 \pm 0.12$\rlap{$^{*}$}}\end{tabular} & 3"
+    ) in table
+    assert "<br><small>Δ +1.05 ± 0.12*</small>" in html_table(
+        groups, SCORE, against=Against("m", [None, 0])
+    )
+    assert r"**3.05 ± 2.55**, Δ +1.05 ± 0.12\* | 3 |" in markdown_table(
+        groups, SCORE, against=Against("m", [None, 0])
+    )
 
 
 def test_rows_that_print_the_same_are_both_bold():
@@ -89,15 +162,16 @@ def test_a_mean_that_rounds_to_zero_has_no_sign():
 def test_legend_says_only_what_the_table_shows():
     assert lay_out([group(1), group(2)], [Column("score")]).legend == "Mean over n seeds."
     assert lay_out([group(1, 2, 3), group(2, 3, 4)], SCORE).legend == (
-        "Mean ± 95 % Student-t interval over n seeds, where n ≥ 3; best in bold; "
-        "↑ higher is better."
+        "Mean ± 95 % Student-t interval over n seeds, where n ≥ 3; bold: the best mean, and those "
+        "that a paired t-test over equal seeds does not find worse (p ≥ 0.05, Holm-corrected "
+        "within the column); ↑ higher is better."
     )
 
 
 def test_runs_stand_in_comments_and_no_name_can_leave_its_comment():
     groups = [Group({"model": "a\n\\evil"}, {"score": [1]}, runs=[7, 9])]
-    lines = summary_table(groups, SCORE, runs=[12, 7]).splitlines()
-    assert lines[0] == "% source runs: 7, 9, 12"
+    lines = summary_table(groups, SCORE).splitlines()
+    assert lines[0] == "% source runs: 7, 9"
     assert lines[1] == "% model=a \\evil: runs 7, 9"
     assert sum("evil" in line for line in lines) == 2
 

@@ -13,6 +13,7 @@ from sacred.observers import MongoObserver
 
 from replearn.errors import InputError
 from replearn.runs.artifacts import ArtifactStore
+from replearn.runs.completion import find_damage, result_digest
 from replearn.runs.metrics import MetricStore
 from replearn.runs.observer import RunObserver
 from replearn.runs.record import RunRecord
@@ -48,9 +49,13 @@ def test_the_document_is_sacreds_with_identity_and_completion_record(run_with, d
     assert ours["completion"] == {
         "metrics": {"train.loss": 1},
         "artifacts": {"table.csv": {"length": 4, "sha256": sha256}},
+        "result": result_digest({"score": 2.5}),
     }
     stored = gridfs.GridFS(database).get(ours["artifacts"][0]["file_id"])
     assert stored.read() == b"a,b\n"
+    assert find_damage(database, ours) == []
+    database.runs.update_one({"_id": 1}, {"$set": {"result.score": 2.6}})
+    assert find_damage(database, ours) == ["run 1: its result is another one than was recorded"]
     assert database.fs.files.find_one({"_id": stored._id})["contentType"] == "text/csv"
     assert stored.filename == "artifact://runs/1/table.csv"
     assert stored.metadata == {"rows": 0, "sha256": sha256, "length": 4}

@@ -5,7 +5,7 @@ from safetensors.numpy import save
 
 from replearn.errors import InputError
 from replearn.study.selection import find_trained
-from replearn.study.summary import find_study, short_names
+from replearn.study.summary import choose_columns, find_study, short_names
 
 WEIGHTS = {"step-00000020.safetensors": save({})}
 TWIN = {"dataset": {"name": "circles", "is_twin": True}}
@@ -146,3 +146,31 @@ def test_the_note_of_a_table_names_the_method_of_dci(train, analyse):
     analyse(run, "reference")
     note = find_study({"experiment": "unsupervised"}).analysis_note()
     assert "5000 held-out images" in note and "DCI scores (reference: trees, N = 9/3)" in note
+
+
+def test_runs_that_differ_in_any_seed_are_one_group_and_its_seeds_make_pairs(train):
+    for seed in (0, 1):
+        train(seed=seed, params={"beta": 1})
+    for seed in (1, 2):
+        train(seed=seed, params={"beta": 4})
+    low, high = find_study({"tags": "study"}).groups()
+    assert (low.runs, high.runs) == ([1, 2], [3, 4])
+    assert low.seeds[1] == high.seeds[0] and not set(low.seeds) & {high.seeds[1]}
+
+
+def test_only_labels_of_data_part_the_rows_that_compete(train):
+    for dataset in ("circles", "digits"):
+        for loss in ("vae", "factor_vae"):
+            train(dataset=dataset, loss=loss)
+    study = find_study({"tags": "study"})
+    assert [group.data for group in study.groups()] == ['["circles",null]'] * 2 + [
+        '["digits",null]'
+    ] * 2
+
+
+def test_what_objectives_hold_down_is_shown(train):
+    names = ("latent_total_correlation", "latent_covariance", "latent_mmd")
+    train(result={"loss": 1.0} | dict.fromkeys(names, 0.5))
+    columns = choose_columns(find_study({"tags": "study"}).groups(), None)
+    assert [column.key for column in columns] == ["loss", *names]
+    assert all(column.better == "lower" for column in columns)

@@ -10,7 +10,8 @@ from io import BytesIO
 from pathlib import Path
 
 from replearn.analysis.files import check_name, write_whole
-from replearn.analysis.tables import Column, Group, html_table
+from replearn.analysis.table_text import html_table
+from replearn.analysis.tables import Against, Column, Group
 from replearn.errors import InputError
 
 # Omniboard shows no artifact above 5 MB.
@@ -64,12 +65,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Scores:
-    """A table of scores over seeds, as `replearn.analysis.tables.html_table`."""
+    """A table of scores over seeds, as `replearn.analysis.table_text.html_table`."""
 
     groups: Sequence[Group]
     columns: Sequence[Column]
     caption: str = ""
     note: str = ""
+    against: Against | None = None
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ def _block(block: Block, known: set[int], images: Iterator[bytes]) -> str:
             f"<figcaption>{_linked(block.caption, known)}</figcaption></figure>"
         )
     if isinstance(block, Scores):
-        table = html_table(block.groups, block.columns, block.caption, block.note)
+        table = html_table(block.groups, block.columns, block.caption, block.note, block.against)
         return f'<div class="wide">{table}</div>'
     if isinstance(block, Values):
         rows = [

@@ -1,15 +1,23 @@
-"""Tables of scores over seeds: mean ± 95 % Student interval, best in bold, as LaTeX or HTML."""
+"""What a table of scores over seeds shows: mean ± 95 % Student interval, best in bold, tests."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape as escape_html
+from typing import Any
 
 import numpy as np
 
-from replearn.analysis.latex import comment, escape
-from replearn.analysis.statistics import MIN_SEEDS, Interval, student_interval
+from replearn.analysis.statistics import (
+    MIN_SEEDS,
+    Interval,
+    PairedTest,
+    holm,
+    paired_test,
+    student_interval,
+)
 from replearn.errors import InputError, nearest
+
+# A paired test is significant if its p value, corrected for all of its column, is below this.
+ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -40,21 +48,53 @@ class Group:
         cells: key of a column -> one value per seed (also a single number); NaN is a run
             without this score, and is reported.
         runs: ids of the runs.
+        seeds: of the values, in their order; values of equal seeds in two rows are pairs.
+        data: what the values are of: no row is the best of rows with other data.
+        origin: further lists with an item for each of `runs`, for those who trace a number.
     """
 
     labels: Mapping[str, object]
     cells: Mapping[str, float | Iterable[float]]
     runs: Sequence[int] = ()
+    seeds: Sequence[Hashable] = ()
+    data: str = ""
+    origin: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def values(self, key: str) -> list[float]:
+        """Return the values of one score, none if the row does not have it."""
+        values = self.cells.get(key, ())
+        return [float(v) for v in ([values] if np.isscalar(values) else values)]  # type: ignore
+
+
+@dataclass(frozen=True)
+class Against:
+    """What the rows of a table are compared with.
+
+    Args:
+        name: of those rows, for the caption: "beta=1".
+        rows: for each row the index of the one that it is compared with, or None.
+    """
+
+    name: str
+    rows: Sequence[int | None]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What one place of a table shows; `note` says where its count is not that of the row."""
+    """What one place of a table shows; `note` says where its count is not that of the row.
+
+    `difference`, its half width and its note are of the comparison with another row, and `marked`
+    says that it is significant.
+    """
 
     mean: str
     half_width: str = ""
     best: bool = False
     note: str = ""
+    difference: str = ""
+    difference_half_width: str = ""
+    difference_note: str = ""
+    marked: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,31 +106,99 @@ class Layout:
     labels: list[list[str]]
     cells: list[list[Cell]]
     counts: list[int]
-    runs: list[int] = field(default_factory=list)
+    runs: list[int]
+    against: str = ""
+    unpaired: int = 0
+    untested: bool = False
+    several_data: bool = False
 
     @property
     def legend(self) -> str:
         """Return the sentences that explain what the table shows, and no more than that."""
         shown = [cell for row in self.cells for cell in row]
+        corrected = f"Holm-corrected within the column{' and data set' * self.several_data}"
         parts = ["Mean over n seeds"]
         if any(cell.half_width for cell in shown):
             parts = [f"Mean ± 95 % Student-t interval over n seeds, where n ≥ {MIN_SEEDS}"]
         if any(cell.best for cell in shown):
-            parts.append("best in bold")
+            parts.append(
+                "bold: the best mean, and those that a paired t-test over equal seeds does not "
+                f"find worse (p ≥ {ALPHA}, {corrected})"
+            )
+        if self.untested:
+            parts.append(f"rows with fewer than {MIN_SEEDS} seeds of the best one are not tested")
         arrows = {"higher": "↑ higher is better", "lower": "↓ lower is better"}
         parts += [arrows[b] for b in arrows if any(c.better == b for c in self.columns)]
-        return "; ".join(parts) + "."
+        return "; ".join(parts) + "." + self._legend_of_differences(shown, corrected)
+
+    def _legend_of_differences(self, shown: Sequence[Cell], corrected: str) -> str:
+        if not self.against:
+            return ""
+        parts = [f"Δ: difference to {self.against} of the runs with equal seeds"]
+        if any(cell.difference_half_width for cell in shown):
+            parts = [f"{parts[0]}, mean ± 95 % interval over n pairs unless said"]
+            parts.append(f"* p < {ALPHA} in a paired t-test, {corrected}")
+        if self.unpaired:
+            parts.append(f"{self.unpaired} runs without a partner of equal seeds are in no Δ")
+        return f" {'; '.join(parts)}."
 
 
-def lay_out(groups: Sequence[Group], columns: Sequence[Column]) -> Layout:
+def lay_out(
+    groups: Sequence[Group], columns: Sequence[Column], against: Against | None = None
+) -> Layout:
     """Return the layout of a table with one row per group and one column per score.
 
-    The best of a column is bold among the rows with at least 3 seeds and none missing, if there
-    are two of those to compare; rows that are equal as printed are all bold.
+    Bold are, among the rows of the same data with at least 3 seeds and none missing, the best mean
+    of a column, what prints the same, and what a paired t-test does not find worse; nothing is if
+    there are no two rows to compare.
 
     Raises:
         InputError: if there is nothing to show, a direction is unknown, or no group has a column.
     """
+    _check(groups, columns)
+    names = list(dict.fromkeys(name for group in groups for name in group.labels))
+    intervals = [[student_interval(g.values(c.key)) for c in columns] for g in groups]
+    counts = [max(i.n + i.missing for i in row) for row in intervals]
+    shown, untested = [], False
+    for j, column in enumerate(columns):
+        own = [row[j] for row in intervals]
+        best, tested = _best(column, groups, own)
+        untested = untested or not tested
+        differences = _differences(column, groups, against) if against else {}
+        shown.append(
+            [
+                _cell(column, own[i], best[i], counts[i], *differences.get(i, (None, False)))
+                for i in range(len(groups))
+            ]
+        )
+    return Layout(
+        names,
+        list(columns),
+        [[str(group.labels.get(name, "")) for name in names] for group in groups],
+        [list(row) for row in zip(*shown, strict=True)],
+        counts,
+        sorted({int(run) for group in groups for run in group.runs}),
+        against.name if against else "",
+        len(unpaired_runs(groups, against)) if against else 0,
+        untested,
+        len({group.data for group in groups}) > 1,
+    )
+
+
+def unpaired_runs(groups: Sequence[Group], against: Against) -> list[int]:
+    """Return the runs of compared rows that no run of equal seeds stands against."""
+    compared = [(g, groups[i]) for g, i in zip(groups, against.rows, strict=True) if i is not None]
+    alone = [
+        run
+        for pair in compared
+        for one, other in (pair, pair[::-1])
+        for run, seed in zip(one.runs, one.seeds, strict=False)
+        if seed not in other.seeds
+    ]
+    return sorted(set(alone))
+
+
+def _check(groups: Sequence[Group], columns: Sequence[Column]) -> None:
     if not groups or not columns:
         raise InputError("a table needs at least one group of runs and one score, got none.")
     known = {key for group in groups for key in group.cells}
@@ -101,210 +209,96 @@ def lay_out(groups: Sequence[Group], columns: Sequence[Column]) -> Layout:
             )
         if column.key not in known:
             raise InputError(f"no group has a score {column.key!r}: {nearest(column.key, known)}")
-    names = list(dict.fromkeys(name for group in groups for name in group.labels))
-    intervals = [[_interval(group, column) for column in columns] for group in groups]
-    best = np.array(
-        [_best(column, [row[i] for row in intervals]) for i, column in enumerate(columns)]
-    ).T
-    counts = [max(i.n + i.missing for i in row) for row in intervals]
-    cells = [
-        [_cell(*entry, count) for entry in zip(columns, row, bold, strict=True)]
-        for row, bold, count in zip(intervals, best, counts, strict=True)
-    ]
-    labels = [[str(group.labels.get(name, "")) for name in names] for group in groups]
-    runs = sorted({int(run) for group in groups for run in group.runs})
-    return Layout(names, list(columns), labels, cells, counts, runs)
 
 
-def _interval(group: Group, column: Column) -> Interval:
-    values = group.cells.get(column.key, ())
-    return student_interval([values] if isinstance(values, int | float | np.number) else values)
+def _test(one: Group, other: Group, key: str) -> PairedTest:
+    """Return the test of one - other, over the seeds that both have."""
+    a, b = (dict(zip(g.seeds, g.values(key), strict=False)) for g in (one, other))
+    shared = [seed for seed in a if seed in b]
+    return paired_test([a[seed] for seed in shared], [b[seed] for seed in shared])
 
 
-def _best(column: Column, rows: Sequence[Interval]) -> list[bool]:
-    means = np.array(
-        [
-            float(f"{row.mean:.{column.digits}f}")
-            if row.n >= MIN_SEEDS and not row.missing
-            else np.nan
-            for row in rows
+def _significant(tests: Sequence[PairedTest]) -> list[bool]:
+    return (holm([np.nan if test.p is None else test.p for test in tests]) < ALPHA).tolist()
+
+
+def _best(
+    column: Column, groups: Sequence[Group], intervals: Sequence[Interval]
+) -> tuple[list[bool], bool]:
+    """Return which rows are bold, and whether all that could be were tested."""
+    bold, all_tested = [False] * len(groups), True
+    for data in dict.fromkeys(group.data for group in groups):
+        rows = [
+            i
+            for i, (group, interval) in enumerate(zip(groups, intervals, strict=True))
+            if group.data == data and interval.n >= MIN_SEEDS and not interval.missing
         ]
-    )
-    if column.better is None or np.isfinite(means).sum() < 2:
-        return [False] * len(rows)
-    best = np.nanmax(means) if column.better == "higher" else np.nanmin(means)
-    return (means == best).tolist()
+        if column.better is None or len(rows) < 2:
+            continue
+        sign = 1 if column.better == "higher" else -1
+        best = max(rows, key=lambda i: sign * intervals[i].mean)
+        others = [i for i in rows if i != best]
+        tests = [_test(groups[i], groups[best], column.key) for i in others]
+        printed = {i: _rounded(intervals[i].mean, column.digits) for i in rows}
+        bold[best] = True
+        for i, test, worse in zip(others, tests, _significant(tests), strict=True):
+            same = printed[i] == printed[best]
+            bold[i] = same or (test.p is not None and not worse)
+            all_tested = all_tested and (same or test.p is not None)
+    return bold, all_tested
 
 
-def _cell(column: Column, interval: Interval, best: bool, count: int) -> Cell:
+def _differences(
+    column: Column, groups: Sequence[Group], against: Against
+) -> dict[int, tuple[PairedTest, bool]]:
+    """Return row -> its difference to the row that it is compared with; is it significant?"""
+    found: dict[int, tuple[PairedTest, bool]] = {}
+    for data in dict.fromkeys(group.data for group in groups):
+        pairs = [
+            (i, j)
+            for i, j in enumerate(against.rows)
+            if j is not None and j != i and groups[i].data == data
+        ]
+        tests = [_test(groups[i], groups[j], column.key) for i, j in pairs]
+        for (i, _), test, marked in zip(pairs, tests, _significant(tests), strict=True):
+            found[i] = (test, marked)
+    return found
+
+
+def _cell(
+    column: Column,
+    interval: Interval,
+    best: bool,
+    count: int,
+    test: PairedTest | None,
+    marked: bool,
+) -> Cell:
     if interval.n == 0:
         return Cell("–", note=f"{interval.missing} missing" if interval.missing else "")
     half = interval.half_width
     notes = [f"n = {interval.n}"] if interval.n != count else []
     notes += [f"{interval.missing} missing"] if interval.missing else []
-    return Cell(
+    cell = Cell(
         _rounded(interval.mean, column.digits),
         f"{half:.{column.digits}f}" if half is not None else "",
-        bool(best),
+        best,
         ", ".join(notes),
+    )
+    if test is None or test.n == 0:
+        return cell
+    difference = _rounded(test.difference, column.digits)
+    return Cell(
+        cell.mean,
+        cell.half_width,
+        cell.best,
+        cell.note,
+        difference if difference.startswith("-") or not float(difference) else f"+{difference}",
+        f"{test.half_width:.{column.digits}f}" if test.half_width is not None else "",
+        f"n = {test.n}" if test.n != count else "",
+        marked,
     )
 
 
 def _rounded(value: float, digits: int) -> str:
     text = f"{value:.{digits}f}"
     return text.lstrip("-") if float(text) == 0 else text
-
-
-def summary_table(
-    groups: Sequence[Group],
-    columns: Sequence[Column],
-    caption: str = "",
-    label: str = "",
-    runs: Sequence[int] = (),
-    note: str = "",
-) -> str:
-    """Return a LaTeX table (booktabs, graphicx) of the scores, one row per group.
-
-    Args:
-        caption: plain text, escaped here; the legend of the table follows it.
-        label: the name for \\ref.
-        runs: ids of the source runs, in a comment line, beside those of the groups.
-        note: a further sentence of the caption, such as that of a twin data set.
-
-    Raises:
-        InputError: as `lay_out`; or if the label has other characters than a-z, 0-9 and -:_.
-    """
-    if not re.fullmatch(r"[A-Za-z0-9:._-]*", label):
-        raise InputError(f"a LaTeX label has only letters, digits and ':._-', not {label!r}.")
-    layout = lay_out(groups, columns)
-    ids = sorted({*layout.runs, *map(int, runs)})
-    heads = [escape(name) for name in layout.label_names]
-    heads += [_latex_head(column) for column in layout.columns] + ["$n$"]
-    body = [
-        " & ".join([*map(escape, labels), *map(_latex_cell, cells), str(count)]) + r" \\"
-        for labels, cells, count in zip(layout.labels, layout.cells, layout.counts, strict=True)
-    ]
-    tabular = [
-        rf"\begin{{tabular}}{{{'l' * len(layout.label_names)}{'r' * len(columns)}r}}",
-        r"\toprule",
-        " & ".join(heads) + r" \\",
-        r"\midrule",
-        *body,
-        r"\bottomrule",
-        r"\end{tabular}%",
-    ]
-    sentences = " ".join(filter(None, [_sentence(caption), layout.legend, _sentence(note)]))
-    return "\n".join(
-        [
-            comment(f"source runs: {_ids(ids)}"),
-            *(comment(f"{_row_name(g)}: runs {_ids(g.runs)}") for g in groups if g.runs),
-            r"\begin{table}[htbp]",
-            r"\centering",
-            rf"\caption{{{escape(sentences)}}}",
-            *([rf"\label{{{label}}}"] if label else []),
-            r"\par\medskip",
-            # A wide table shrinks to the line, a narrow one keeps its size.
-            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-            *tabular,
-            "}",
-            r"\end{table}",
-            "",
-        ]
-    )
-
-
-def _ids(runs: Sequence[int]) -> str:
-    return ", ".join(map(str, runs)) or "not given"
-
-
-def _row_name(group: Group) -> str:
-    return ", ".join(f"{name}={text}" for name, text in group.labels.items()) or "row"
-
-
-def _sentence(text: str) -> str:
-    text = " ".join(text.split())
-    return text if not text or text[-1] in ".!?" else text + "."
-
-
-def _arrow(column: Column) -> str:
-    return {"higher": " ↑", "lower": " ↓", None: ""}[column.better]
-
-
-def _head(column: Column) -> str:
-    unit = f" ({column.unit})" if column.unit else ""
-    return (column.name or column.key) + unit + _arrow(column)
-
-
-def _latex_head(column: Column) -> str:
-    return escape(_head(column))
-
-
-def _latex_cell(cell: Cell) -> str:
-    note = rf" {{\footnotesize ({escape(cell.note)})}}" if cell.note else ""
-    if cell.mean == "–":
-        return f"--{note}"
-    number = cell.mean + (rf" \pm {cell.half_width}" if cell.half_width else "")
-    number = rf"\mathbf{{{number}}}" if cell.best else number
-    return f"${number}${note}"
-
-
-def html_table(
-    groups: Sequence[Group], columns: Sequence[Column], caption: str = "", note: str = ""
-) -> str:
-    """Return the same table as an HTML element, every text escaped."""
-    layout = lay_out(groups, columns)
-    heads = [f"<th>{escape_html(name)}</th>" for name in layout.label_names]
-    heads += [f'<th class="number">{escape_html(_head(column))}</th>' for column in layout.columns]
-    rows = []
-    for labels, cells, count in zip(layout.labels, layout.cells, layout.counts, strict=True):
-        entries = [f"<td>{escape_html(label)}</td>" for label in labels]
-        entries += [f'<td class="number">{_html_cell(cell)}</td>' for cell in cells]
-        rows.append(f'<tr>{"".join(entries)}<td class="number">{count}</td></tr>')
-    sentences = " ".join(filter(None, [_sentence(caption), layout.legend, _sentence(note)]))
-    return "\n".join(
-        [
-            "<table>",
-            f"<caption>{escape_html(sentences)}</caption>",
-            f'<thead><tr>{"".join(heads)}<th class="number">n</th></tr></thead>',
-            "<tbody>",
-            *rows,
-            "</tbody>",
-            "</table>",
-        ]
-    )
-
-
-def _plain_cell(cell: Cell) -> str:
-    return cell.mean + (f" ± {cell.half_width}" if cell.half_width else "")
-
-
-def _html_cell(cell: Cell) -> str:
-    number = escape_html(_plain_cell(cell).replace("-", "−"))
-    number = f"<strong>{number}</strong>" if cell.best else number
-    return number + (f" <small>({escape_html(cell.note)})</small>" if cell.note else "")
-
-
-def markdown_table(groups: Sequence[Group], columns: Sequence[Column], caption: str = "") -> str:
-    """Return the same table as Markdown; the sentences of its caption follow it."""
-    layout = lay_out(groups, columns)
-    heads = [*layout.label_names, *map(_head, layout.columns), "n"]
-    lines = [_markdown_row(heads), "|".join(["", *(["---"] * len(heads)), ""])]
-    for labels, cells, count in zip(layout.labels, layout.cells, layout.counts, strict=True):
-        numbers = []
-        for cell in cells:
-            number = f"**{_plain_cell(cell)}**" if cell.best else _plain_cell(cell)
-            numbers.append(number + (f" ({cell.note})" if cell.note else ""))
-        lines.append(_markdown_row([*labels, *numbers, str(count)], verbatim=len(labels)))
-    sentences = " ".join(filter(None, [_sentence(caption), layout.legend]))
-    return "\n".join([*lines, "", _markdown_text(sentences), ""])
-
-
-def _markdown_text(text: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", " ".join(text.split()))
-
-
-def _markdown_row(entries: Sequence[str], verbatim: int | None = None) -> str:
-    """Join a row; entries from `verbatim` on are made here, and are not escaped."""
-    count = len(entries) if verbatim is None else verbatim
-    escaped = [*map(_markdown_text, entries[:count]), *entries[count:]]
-    return "| " + " | ".join(escaped) + " |"

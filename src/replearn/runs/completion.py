@@ -1,6 +1,7 @@
 """Is everything there that a finished run says it has stored?"""
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -139,6 +140,15 @@ def read_verified(
     return data
 
 
+def result_digest(result: Any) -> str:
+    """Return the sha256 of a result, the same before and after it was stored.
+
+    Of dates, which come back less precise, only that they are there counts.
+    """
+    text = json.dumps(result, sort_keys=True, default=lambda value: type(value).__name__)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def find_damage(database: Database, document: Mapping[str, Any]) -> list[str]:
     """Return everything that is wrong with a run, in words: counts points, hashes all bytes."""
     run_id = document["_id"]
@@ -147,7 +157,12 @@ def find_damage(database: Database, document: Mapping[str, Any]) -> list[str]:
     files = stored_files(database, list(artifacts.values()))
     gap = find_gap(document, curves, files)
     damage = [f"run {run_id}: {gap}"] if gap else []
-    record = (document.get("completion") or {}).get("artifacts") or {}
+    completion = document.get("completion") or {}
+    if "result" in completion:
+        stored = database.runs.find_one({"_id": run_id}, {"result": 1}) or {}
+        if result_digest(stored.get("result")) != completion["result"]:
+            damage.append(f"run {run_id}: its result is another one than was recorded")
+    record = completion.get("artifacts") or {}
     for name, file_id in artifacts.items():
         try:
             read_verified(database, file_id, f"artifact {name!r} of run {run_id}", record.get(name))

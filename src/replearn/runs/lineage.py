@@ -1,7 +1,7 @@
 """Where a result comes from: the runs that a run or a file was made from, and who used it."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from pymongo.database import Database
 
 from replearn.errors import InputError
+from replearn.runs.database import database_key
 
 FIELDS = {
     "experiment.name": 1,
@@ -58,6 +59,45 @@ def users(run_id: int, database: Database) -> list[Link]:
         Link(0, "resumed" if _ancestor(document) == run_id else "used", document["_id"], document)
         for document in database.runs.find(named, FIELDS).sort("_id", 1)
     ]
+
+
+def ids_here(ids: Sequence[int], origin: Mapping[str, Any], database: Database) -> dict[int, int]:
+    """Return the ids that runs of a database have in `database`: that one, or one they came to.
+
+    Args:
+        ids: in the database of origin.
+        origin: `database` and `key` of it.
+        database: where to look.
+
+    Raises:
+        InputError: if it is neither that database nor one that has imported these runs.
+    """
+    key = database_key(database)
+    if (key and str(key)) == origin.get("key") and (key or origin["database"] == database.name):
+        there = database.runs.find({"_id": {"$in": list(ids)}}, {"_id": 1})
+        found = {document["_id"]: document["_id"] for document in there}
+    else:
+        found = {
+            one["id"]: document["_id"]
+            for document in database.runs.find(
+                {"imported.origins.database": origin.get("key"), "status": {"$ne": "IMPORTING"}},
+                {"imported.origins": 1},
+            )
+            for one in document["imported"]["origins"]
+            if one["database"] == origin.get("key")
+        }
+        if not found:
+            raise InputError(
+                f"this is of the database {origin.get('database')!r}, and {database.name!r} is "
+                f"another one that has imported none of its runs; choose the database by MONGO_DB "
+                f"and MONGO_URL"
+            )
+    if missing := [str(run_id) for run_id in ids if run_id not in found]:
+        raise InputError(
+            f"run {', '.join(missing)} of the database {origin.get('database')!r} is not in the "
+            f"database {database.name!r} any more"
+        )
+    return {run_id: found[run_id] for run_id in ids}
 
 
 def find_owner(path: Path, database: Database) -> tuple[int, str]:

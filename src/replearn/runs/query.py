@@ -167,6 +167,21 @@ def find_runs(
     return Runs(runs, database, conditions, left_out)
 
 
+def find_whole(ids: Sequence[int], database: Database) -> Runs:
+    """Return the runs with these ids, all of them, whatever their status.
+
+    Raises:
+        InputError: if one does not exist, or lacks something of its completion record.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeftOutWarning)
+        runs = find_runs({"id": list(ids), "status": "any"}, database)
+    if runs.left_out:
+        run_id, gap = next(iter(runs.left_out.items()))
+        raise InputError(f"run {run_id} is not whole: {gap}; see `python -m runs verify {run_id}`")
+    return runs
+
+
 def load_run(run_id: int, database: Database | None = None) -> Run:
     """Return one run by its id, whatever its status and whether or not it is complete.
 

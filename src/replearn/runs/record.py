@@ -15,6 +15,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from replearn.runs.artifacts import ArtifactStore
+from replearn.runs.completion import result_digest
 from replearn.runs.database import database_key
 from replearn.runs.metrics import MetricStore
 
@@ -147,6 +148,7 @@ class RunRecord:
         self.document["completion"] = {
             "metrics": self.metrics.counts,
             "artifacts": self.artifacts.completion,
+            "result": result_digest(self.document.get("result")),
         }
 
     def note(self, problem: str) -> bool:

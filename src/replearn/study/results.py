@@ -6,7 +6,7 @@ half-written looks like a result.
 
 import io
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from replearn.analysis.files import write_whole
 from replearn.paths import results_folder
+from replearn.runs.database import database_key
 from replearn.runs.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from sacred.run import Run as SacredRun
 
-    from replearn.analysis.tables import Column, Group
+    from replearn.analysis.tables import Against, Column, Group
 
 # Parameters of a loss that say how strongly it regularises.
 STRENGTHS = ("beta", "gamma", "capacity", "lambda_od", "lambda_d")
@@ -34,10 +35,11 @@ class Results:
     Args:
         folder: where files are written for now.
         caption: the line below every figure: source runs, and the note of a twin.
+        origin: the analysis and its database, for those who trace a number of a table.
     """
 
-    def __init__(self, folder: Path, caption: str):
-        self.folder, self.caption = folder, caption
+    def __init__(self, folder: Path, caption: str, origin: Mapping[str, Any] | None = None):
+        self.folder, self.caption, self.origin = folder, caption, origin
         self.sections: list[Any] = []
         self.files: list[Path] = []
 
@@ -57,15 +59,16 @@ class Results:
         columns: "Sequence[Column]",
         caption: str,
         note: str = "",
+        against: "Against | None" = None,
     ) -> None:
         """Write `name`.tex, a LaTeX file that compiles, and show the table in the report."""
         from replearn.analysis.latex import standalone_document
         from replearn.analysis.report import Scores, Section
-        from replearn.analysis.tables import summary_table
+        from replearn.analysis.table_text import summary_table
 
-        latex = summary_table(groups, columns, caption, f"tab:{name}", note=note)
+        latex = summary_table(groups, columns, caption, f"tab:{name}", note, against, self.origin)
         self.text(f"{name}.tex", standalone_document(latex))
-        self.sections.append(Section("Scores", [Scores(groups, columns, caption, note)]))
+        self.sections.append(Section("Scores", [Scores(groups, columns, caption, note, against)]))
 
     def arrays(self, name: str, **arrays: NDArray) -> None:
         """Write arrays to `name`.npz, without pickles."""
@@ -98,7 +101,7 @@ def results_of(
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    results = Results(partial, caption)
+    results = Results(partial, caption, _origin(run, sources))
     run.info["source_runs"] = sorted(source.id for source in sources)
     run.info["dataset"] = sources[0].info.get("dataset")
     try:
@@ -115,6 +118,12 @@ def results_of(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     print(f"results: {folder}")
+
+
+def _origin(run: "SacredRun", sources: Sequence[Run]) -> dict[str, Any]:
+    database = sources[0].database
+    key = database_key(database)
+    return {"database": database.name, "key": key and str(key), "analysis": run._id}
 
 
 def describe(run: Run) -> str:

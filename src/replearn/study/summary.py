@@ -6,7 +6,7 @@ from typing import Any
 
 from replearn.analysis.tables import Column, Group
 from replearn.errors import InputError, nearest
-from replearn.runs.config import SEEDS, VOLATILE
+from replearn.runs.config import SEEDS, VOLATILE, canonical
 from replearn.runs.query import find_runs
 from replearn.runs.run import Run
 from replearn.runs.where import paths
@@ -21,6 +21,9 @@ SCORES = {
         Column("reconstruction_ratio", "of mean image's", "", "lower", 2),
         Column("kl", "KL", "nats", None, 1),
         Column("total_correlation", "TC", "nats", "lower", 2),
+        Column("latent_total_correlation", "TC of z", "nats", "lower", 2),
+        Column("latent_covariance", "squared covariances", "", "lower", 2),
+        Column("latent_mmd", "MMD² to the prior", "", "lower", 4),
         Column("active_latents", "active latents", "", None, 1),
         Column("dci_disentanglement", "D", "", "higher", 2),
         Column("dci_completeness", "C", "", "higher", 2),
@@ -34,6 +37,8 @@ SCORES = {
 
 # What a label shows where a run has no such setting.
 ABSENT = "–"
+# Parts of a config that say what the scores are of: no row is better than one of other data.
+DATA = ("dataset", "target")
 
 
 @dataclass(frozen=True)
@@ -52,10 +57,7 @@ class Study:
 
     def scores(self, run: Run) -> dict[str, float]:
         """Return the numbers of a run's result, and of its analysis."""
-        analysis = self.analyses[run.id]
-        found = dict(analysis.result) if analysis is not None else {}
-        found |= run.result if isinstance(run.result, Mapping) else {}
-        return {k: v for k, v in found.items() if isinstance(v, int | float)}
+        return scores_of(run, self.analyses[run.id])
 
     def labels(self, run: Run) -> dict[str, Any]:
         """Return what sets a run apart from the others: a short name of each path, its value."""
@@ -64,6 +66,12 @@ class Study:
         if self._same_config_other_images():
             values["images"] = self._images(run)
         return {name: ABSENT if value is None else value for name, value in values.items()}
+
+    @property
+    def data_labels(self) -> list[str]:
+        """The names of those labels that say what the scores of a run are of."""
+        names = short_names(self.varied).items()
+        return [name for path, name in names if path.partition(".")[0] in DATA] + ["images"]
 
     def groups(self) -> list[Group]:
         """Return the rows of the table: runs on the same images that differ in seeds alone."""
@@ -76,7 +84,19 @@ class Study:
             keys = dict.fromkeys(key for each in scores for key in each)
             cells = {key: [each.get(key, float("nan")) for each in scores] for key in keys}
             labels = self.labels(runs[0]) or {"experiment": runs[0].experiment}
-            rows.append(Group(labels, cells, [run.id for run in runs]))
+            rows.append(
+                Group(
+                    labels,
+                    cells,
+                    [run.id for run in runs],
+                    [seeds_of(run) for run in runs],
+                    canonical([labels.get(name) for name in self.data_labels]),
+                    {
+                        "started": [start_of(run) for run in runs],
+                        "analyses": [a and a.id for a in (self.analyses[run.id] for run in runs)],
+                    },
+                )
+            )
         return sorted(rows, key=lambda group: [_sortable(v) for v in group.labels.values()])
 
     def analysis_note(self) -> str:
@@ -102,6 +122,23 @@ class Study:
         kind, data = _real_or_twin(run), run.identity.get("data")
         same = [d for d, k in kinds.items() if k == kind]
         return kind if len(same) == 1 else f"{kind} {str(data)[:8]}"
+
+
+def scores_of(run: Run, analysis: Run | None) -> dict[str, float]:
+    """Return the numbers of the result of a run, and of an analysis of it."""
+    found = dict(analysis.result) if analysis is not None else {}
+    found |= run.result if isinstance(run.result, Mapping) else {}
+    return {k: v for k, v in found.items() if isinstance(v, int | float)}
+
+
+def seeds_of(run: Run) -> tuple:
+    """Return what runs of two groups that are a pair have in common."""
+    return tuple(repr(run.config.get(key)) for key in sorted(SEEDS))
+
+
+def start_of(run: Run) -> str:
+    """Return when a run started (UTC): with its id, what tells it from one that took its place."""
+    return run.started.isoformat(timespec="milliseconds") if run.started else ""
 
 
 def find_study(where: Mapping[str, Any]) -> Study:
