@@ -3,7 +3,6 @@
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 
 from replearn.study.panels import draw_hinton_panels
 from replearn.study.summary import Study, varied_paths
@@ -21,24 +20,31 @@ class Kept:
         self.figures[name] = (figure, text)
 
 
-@pytest.fixture
-def study():
+def study_of(*entries):
+    """A study of analysed runs: of each the data set, the loss, its parameters and the seed."""
     runs, analyses = [], {}
-    for i, (name, loss) in enumerate(
-        [("circles", "vae"), ("dsprites", "vae"), ("circles", "factor_vae")]
-    ):
-        config = {"seed": 0, "dataset": {"name": name}, "training": {"loss": {"name": loss}}}
-        runs.append(SimpleNamespace(id=i, config=config, identity={}, info={}))
+    for i, (name, loss, params, seed) in enumerate(entries):
+        loss = {"name": loss, "params": params}
+        config = {"seed": seed, "dataset": {"name": name}, "training": {"loss": loss}}
+        identity = {"group_hash": f"{name} {loss}"}
+        run = SimpleNamespace(id=i, config=config, identity=identity, info={}, result={})
+        run.started = run.experiment = None
+        runs.append(run)
         names = np.array(FACTORS[name])
         codes = {"importance": np.eye(4, len(names)), "active": np.ones(4, bool)}
         codes["factor_names"] = names
-        analyses[i] = SimpleNamespace(load={"codes.npz": codes}.get)
+        analyses[i] = SimpleNamespace(id=100 + i, load={"codes.npz": codes}.get, result={})
     return Study(runs, analyses, varied_paths(runs))
 
 
-def test_each_set_of_factors_has_a_panel_with_its_own_names(study):
+def test_each_set_of_factors_has_a_panel_with_its_own_names():
     kept = Kept()
-    draw_hinton_panels(kept, study)
+    draw_hinton_panels(
+        kept,
+        study_of(
+            ("circles", "vae", {}, 0), ("dsprites", "vae", {}, 0), ("circles", "factor_vae", {}, 0)
+        ),
+    )
     shown = {
         name: [[tick.get_text() for tick in axes.get_xticklabels()] for axes in figure.axes]
         for name, (figure, _) in kept.figures.items()
@@ -46,5 +52,27 @@ def test_each_set_of_factors_has_a_panel_with_its_own_names(study):
     assert shown == {"hinton_panel": [["x", "y"]] * 2, "hinton_panel_2": [["shape", "scale", "x"]]}
     figure, text = kept.figures["hinton_panel"]
     # What all diagrams of a panel share stands below, not above each of them.
-    assert [axes.get_title() for axes in figure.axes] == ["vae\nseed 0", "factor_vae\nseed 0"]
+    assert [axes.get_title() for axes in figure.axes] == ["factor_vae\nseed 0", "vae\nseed 0"]
     assert text == "Importance: circles, x, y."
+
+
+def test_diagrams_stand_in_the_order_of_the_table():
+    kept = Kept()
+    entries = [("circles", "beta_vae", {"beta": b}, s) for b, s in ((8, 1), (16, 0), (8, 0))]
+    entries += [("circles", "factor_vae", {"beta": 1, "gamma": g}, 0) for g in (10, 9)]
+    draw_hinton_panels(kept, study_of(*entries))
+    figure, _ = kept.figures["hinton_panel"]
+    assert [axes.get_title().replace("\n", ", ") for axes in figure.axes] == [
+        "beta_vae, beta 8, seed 0", "beta_vae, beta 8, seed 1", "beta_vae, beta 16, seed 0",
+        "factor_vae, gamma 9, seed 0", "factor_vae, gamma 10, seed 0",
+    ]  # fmt: skip
+
+
+def test_of_many_runs_one_of_each_group_is_drawn_and_that_is_said():
+    kept = Kept()
+    entries = [("circles", "vae", {"beta": b}, s) for b in range(4) for s in range(9, -1, -1)]
+    draw_hinton_panels(kept, study_of(*entries))
+    figure, text = kept.figures["hinton_panel"]
+    titles = [axes.get_title().split("\n") for axes in figure.axes]
+    assert titles == [[f"beta {b}", "seed 0"] for b in range(4)]
+    assert text.endswith(" Of 40 runs, 4 are drawn: the first of each group.")

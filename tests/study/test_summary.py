@@ -73,6 +73,28 @@ def test_data_sets_and_losses_have_columns_of_their_own(train):
     ]
 
 
+def test_strengths_of_several_objectives_share_two_columns(train):
+    for gamma in (20, 100):
+        train(loss="factor_vae", params={"gamma": gamma, "beta": 1.0, "rate": 0.1})
+    for beta in (16, 8):
+        train(loss="beta_vae", params={"beta": beta})
+    study = find_study({"tags": "study"})
+    assert [tuple(group.labels.values()) for group in study.groups()] == [
+        ("beta_vae", "beta", 8), ("beta_vae", "beta", 16),
+        ("factor_vae", "gamma", 20), ("factor_vae", "gamma", 100),
+    ]  # fmt: skip
+    assert list(study.labels(study.runs[0])) == ["loss", "parameter", "value"]
+
+
+def test_an_objective_that_varies_two_parameters_keeps_a_column_for_each(train):
+    for gamma, beta in ((20, 1), (100, 2)):
+        train(loss="factor_vae", params={"gamma": gamma, "beta": beta})
+    train(loss="beta_vae", params={"beta": 8})
+    labels = [group.labels for group in find_study({"tags": "study"}).groups()]
+    assert labels[0] == {"loss": "beta_vae", "gamma": "–", "beta": 8}
+    assert labels[2] == {"loss": "factor_vae", "gamma": 100, "beta": 2}
+
+
 @pytest.mark.parametrize(
     "paths, names",
     [

@@ -8,14 +8,18 @@ from replearn.runs.run import Run
 from replearn.study.results import Results
 from replearn.study.summary import ABSENT, Study
 
+MOST = 36  # diagrams of a panel: what a page of paper shows
+
 
 def draw_hinton_panels(results: Results, study: Study) -> None:
-    """Draw the importance matrices of all analysed runs side by side, if there are any.
+    """Draw the importance matrices of the analysed runs side by side, if there are any.
 
-    Runs whose images have other factors stand in a panel of their own.
+    Runs whose images have other factors stand in a panel of their own. Of more than 36 runs, one
+    of each group of seeds is drawn, and of those at most 36, which the text says.
     """
+    chosen, note = _chosen(study)
     panels: dict[tuple[str, ...], list[tuple[Run, Any]]] = {}
-    for run in study.runs:
+    for run in chosen:
         analysis = study.analyses[run.id]
         if analysis is None:
             continue
@@ -35,14 +39,33 @@ def draw_hinton_panels(results: Results, study: Study) -> None:
             dead=[~codes["active"] for _, codes in entries],
         )
         name = "hinton_panel" if i == 0 else f"hinton_panel_{i + 1}"
-        text = ", ".join([*shared, *factors])
-        results.figure(name, figure, "Importance of latents for factors", f"Importance: {text}.")
+        text = f"Importance: {', '.join([*shared, *factors])}.{note}"
+        results.figure(name, figure, "Importance of latents for factors", text)
+
+
+def _chosen(study: Study) -> tuple[list[Run], str]:
+    """Return the runs to draw, in the order of the table's rows and of their seeds, and a note."""
+    runs = {run.id: run for run in study.runs}
+    rows = [
+        sorted((runs[i] for i in group.runs), key=lambda run: (run.config["seed"], run.id))
+        for group in study.groups()
+    ]
+    every = [run for row in rows for run in row]
+    if len(every) <= MOST:
+        return every, ""
+    firsts = [row[0] for row in rows][:MOST]
+    return firsts, f" Of {len(every)} runs, {len(firsts)} are drawn: the first of each group."
 
 
 def _titles(labels: Sequence[Mapping[str, Any]]) -> tuple[list[list[str]], list[str]]:
     """Return the lines above each diagram, which are narrow, and what they would all say."""
     lines = [
-        [_line(name, value) for name, value in one.items() if value != ABSENT] for one in labels
+        [
+            _line(one.get("parameter", name) if name == "value" else name, value)
+            for name, value in one.items()
+            if value != ABSENT and name != "parameter"
+        ]
+        for one in labels
     ]
     shared = [line for line in lines[0] if all(line in other for other in lines)]
     return [[line for line in own if line not in shared] for own in lines], shared

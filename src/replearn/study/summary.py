@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from replearn.analysis.tables import Column, Group
@@ -10,6 +11,7 @@ from replearn.runs.config import SEEDS, VOLATILE, canonical
 from replearn.runs.query import find_runs
 from replearn.runs.run import Run
 from replearn.runs.where import paths
+from replearn.study.labels import label_values, own_parameters
 from replearn.study.selection import find_trained, without_repetitions
 
 # How the scores that experiments and analyses return are shown.
@@ -61,11 +63,15 @@ class Study:
 
     def labels(self, run: Run) -> dict[str, Any]:
         """Return what sets a run apart from the others: a short name of each path, its value."""
-        config = dict(paths(run.config))
-        values = {name: config.get(path) for path, name in short_names(self.varied).items()}
+        names, config = short_names(self.varied), dict(paths(run.config))
+        values = label_values(names, self._own_parameters, config)
         if self._same_config_other_images():
             values["images"] = self._images(run)
         return {name: ABSENT if value is None else value for name, value in values.items()}
+
+    @cached_property
+    def _own_parameters(self) -> dict[str, dict[Any, str]]:
+        return own_parameters(self.varied, [dict(paths(run.config)) for run in self.runs])
 
     @property
     def data_labels(self) -> list[str]:
