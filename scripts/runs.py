@@ -157,12 +157,31 @@ def _damage(database: Any, ids: Sequence[int]) -> list[str]:
     return [sentence for document in found for sentence in find_damage(database, document)]
 
 
-def _export(args: argparse.Namespace) -> None:
-    from replearn.runs.archive import export_runs
+def _export(args: argparse.Namespace) -> int:
+    from replearn.runs.archive import NOT_ENDED, export_runs
+    from replearn.runs.query import LeftOutWarning, find_runs
 
-    ids, path = _ids(args.ids), Path(args.file)
-    export_runs(ids, path, _database())
-    print(f"{len(set(ids))} runs, {path.stat().st_size / 1e6:.1f} MB: {path}")
+    path, database = Path(args.file), _database()
+    if path.suffix != ".tar":
+        raise InputError(f"the file to write comes first and ends in .tar, got {args.file!r}")
+    where = parse_where(args.where)
+    runs = find_runs(where, database, verify=False).require()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeftOutWarning)
+        gaps = find_runs(where, database).left_out
+    # Runs of other programs have no completion record; a run that is asked for by id is wanted.
+    out = {i: gap for i, gap in gaps.items() if gap != "no completion record"}
+    if "id" not in where:
+        out |= {run.id: f"is {run.status}" for run in runs if run.status in NOT_ENDED}
+    kept = [run for run in runs if run.id not in out]
+    export_runs([run.id for run in kept], path, database)
+    print(f"{len(kept)} runs, {path.stat().st_size / 1e6:.1f} MB: {path}")
+    used = {i for run in kept for i in run.info.get("source_runs") or []}
+    if absent := sorted(used - {run.id for run in kept}):
+        print(f"they were made from runs that are not in it: {', '.join(map(str, absent))}")
+    for run_id, why in out.items():
+        print(f"python -m runs: run {run_id} is not in it: {why}", file=sys.stderr)
+    return 1 if out else 0
 
 
 def _import(args: argparse.Namespace) -> None:
@@ -259,10 +278,12 @@ def _parser() -> argparse.ArgumentParser:
         "--recompute", action="store_true", help="make the number (without ROW: all) again"
     )
     made["verify"].add_argument("ids", metavar="ID", nargs="*", default=["all"], help="3 4,5 7-9")
-    for name in ("export", "delete"):
-        made[name].add_argument("ids", metavar="ID", nargs="+", help="3 4,5 7-9")
-    made["export"].add_argument("file", metavar="FILE.zip")
-    made["import"].add_argument("file", metavar="FILE.zip")
+    made["delete"].add_argument("ids", metavar="ID", nargs="+", help="3 4,5 7-9")
+    made["export"].add_argument("file", metavar="FILE.tar")
+    made["export"].add_argument(
+        "where", nargs="*", help="key=value, as of list: tags=study id=[3,4]"
+    )
+    made["import"].add_argument("file", metavar="FILE.tar")
     made["delete"].add_argument("--yes", action="store_true", help="do it")
     made["delete"].add_argument("--force", action="store_true", help="even if others need them")
     made["gc"].add_argument("--dry-run", action="store_true", help="only say what would go")
@@ -278,7 +299,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str]] = {
     "sync": (_sync, "store the runs that wait in sims/spool"),
     "verify": (_verify, "count all points and hash all bytes of runs"),
     "trace": (_trace, "what a run, a file or a number of a table was made from"),
-    "export": (_export, "write runs to one zip file"),
+    "export": (_export, "write the runs that match key=value to one tar file"),
     "import": (_import, "read runs from such a file"),
     "delete": (_delete, "delete runs with their metrics and artifacts"),
     "gc": (_gc, "remove what no run refers to"),

@@ -1,8 +1,16 @@
 """Runs in one file and back, deletion and garbage: whole or not at all, on a real server."""
 
+import hashlib
 import json
-import zipfile
+import os
+import subprocess
+import sys
+import tarfile
+import time
+import tracemalloc
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
 
 import gridfs
 import numpy as np
@@ -15,10 +23,14 @@ from replearn.errors import InputError
 from replearn.runs import find_runs
 from replearn.runs.archive import export_runs
 from replearn.runs.completion import find_damage
+from replearn.runs.config import config_hash
+from replearn.runs.database import database_key
 from replearn.runs.query import load_run
+from replearn.runs.references import ids_imported
 from replearn.runs.removal import delete_runs, find_garbage, remove_garbage
 from replearn.runs.restore import import_runs
 
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 WEIGHTS = save({"w": torch.tensor([1.0, 2.0])})
 
 
@@ -56,8 +68,8 @@ def everything(database) -> dict[str, int]:
 
 
 def test_runs_come_back_as_they_were(study, elsewhere, tmp_path):
-    export_runs([1, 2, 3], tmp_path / "a.zip", study)
-    imported = import_runs(tmp_path / "a.zip", elsewhere)
+    export_runs([1, 2, 3], tmp_path / "a.tar", study)
+    imported = import_runs(tmp_path / "a.tar", elsewhere)
     assert imported.ids == {1: 1, 2: 2, 3: 3} and imported.known == frozenset()
     # Query, points and bytes are verified by the runs' own completion records.
     runs = find_runs(None, elsewhere)
@@ -81,9 +93,9 @@ def test_runs_come_back_as_they_were(study, elsewhere, tmp_path):
 
 
 def test_taken_ids_are_replaced_and_sources_follow(study, elsewhere, tmp_path):
-    export_runs([3, 1, 2], tmp_path / "a.zip", study)
+    export_runs([3, 1, 2], tmp_path / "a.tar", study)
     elsewhere.runs.insert_many([{"_id": 2, "status": "FAILED"}, {"_id": 7, "status": "FAILED"}])
-    imported = import_runs(tmp_path / "a.zip", elsewhere)
+    imported = import_runs(tmp_path / "a.tar", elsewhere)
     assert imported.ids == {3: 3, 1: 1, 2: 8}
     assert load_run(3, elsewhere).info["source_runs"] == [1, 8]
     assert load_run(8, elsewhere).config["seed"] == 1
@@ -93,95 +105,254 @@ def test_taken_ids_are_replaced_and_sources_follow(study, elsewhere, tmp_path):
 
 
 def test_a_source_that_did_not_come_along_is_named_elsewhere(study, elsewhere, tmp_path):
-    export_runs([2, 3], tmp_path / "a.zip", study)
-    import_runs(tmp_path / "a.zip", elsewhere)
+    export_runs([2, 3], tmp_path / "a.tar", study)
+    import_runs(tmp_path / "a.tar", elsewhere)
     info = load_run(3, elsewhere).info
     assert info["source_runs"] == [2] and info["elsewhere"] == {"source_runs": [1]}
 
 
 def test_an_import_is_not_doubled(study, tmp_path):
-    export_runs([1, 3], tmp_path / "a.zip", study)
+    export_runs([1, 3], tmp_path / "a.tar", study)
     before = everything(study)
-    imported = import_runs(tmp_path / "a.zip", study)
+    imported = import_runs(tmp_path / "a.tar", study)
     assert imported.ids == {1: 1, 3: 3} and imported.known == {1, 3}
     assert everything(study) == before
 
 
 def rewritten(path, target, change):
-    """Copy a zip file entry by entry; `change` maps (name, bytes) to the same or None."""
-    with zipfile.ZipFile(path) as old, zipfile.ZipFile(target, "w") as new:
-        for name in old.namelist():
-            entry = change(name, old.read(name))
-            if entry:
-                new.writestr(*entry)
+    """Copy a tar file entry by entry; `change` maps (TarInfo, bytes) to a list of such."""
+    with tarfile.open(path) as old, tarfile.open(target, "w") as new:
+        for member in old:
+            for info, data in change(member, old.extractfile(member).read()):
+                info.size = len(data) if info.isreg() else 0
+                new.addfile(info, BytesIO(data))
     return target
 
 
-def drop_run(name, data):
-    return None if name.startswith("runs/") else (name, data)
+def entry(name, kind=tarfile.REGTYPE, link=""):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, link
+    return info
 
 
-def flip_byte(name, data):
-    return (name, bytes([data[0] ^ 1]) + data[1:]) if name.startswith("files/") else (name, data)
+def drop_run(info, data):
+    return [] if info.name.startswith("runs/") else [(info, data)]
 
 
-def add_escape(name, data):
-    return ("../../evil.py", b"x") if name == "runs/1.json" else (name, data)
+def flip_byte(prefix):
+    def change(info, data):
+        flipped = bytes([data[0] ^ 1]) + data[1:]
+        return [(info, flipped if info.name.startswith(prefix) else data)]
+
+    return change
 
 
-def drop_file_but_own_up(name, data):
-    """Remove the files from the manifest as well: the record still names them."""
-    if name.startswith("files/"):
-        return None
-    if name == "manifest.json":
+def add(*extra):
+    def change(info, data):
+        return (
+            [(info, data), *((each, b"x") for each in extra)]
+            if "run.json" in info.name
+            else [(info, data)]
+        )
+
+    return change
+
+
+def forget_the_files(info, data):
+    """Remove the files, from the record and the manifest as well: the document still names them."""
+    if info.name.startswith("files/"):
+        return []
+    if info.name.endswith("run.json"):
+        data = json.dumps(json.loads(data) | {"files": []}).encode()
+        forget_the_files.entry = {"length": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    if info.name == "manifest.json":
         manifest = json.loads(data)
-        kept = {k: v for k, v in manifest["entries"].items() if not k.startswith("files/")}
-        data = json.dumps(manifest | {"entries": kept}).encode()
-    return name, data
+        runs = [run | forget_the_files.entry for run in manifest["runs"]]
+        data = json.dumps(manifest | {"runs": runs}).encode()
+    return [(info, data)]
 
 
-def other_format(name, data):
-    return name, data.replace(b"replearn-runs-1", b"replearn-runs-9")
+def other_format(info, data):
+    return [(info, data.replace(b"replearn-runs-2", b"replearn-runs-9"))]
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (drop_run, "is damaged: its entries are not those of its manifest"),
-        (flip_byte, r"is damaged: files/[0-9a-f]{64} is not what the manifest says"),
-        (add_escape, r"is refused: '\.\./\.\./evil\.py' has no place in an archive of runs"),
-        (drop_file_but_own_up, "is damaged: run 1 is incomplete in it"),
-        (other_format, "is no archive of runs: it has no manifest of replearn-runs-1"),
+        (drop_run, "is damaged: run 1 is incomplete in it"),
+        (flip_byte("files/"), r"is damaged: files/[0-9a-f]{64}\S* is not what its run says"),
+        (flip_byte("runs/1/metric"), "is damaged: runs/1/metric-0.json is not what its run says"),
+        (flip_byte("runs/1/run"), "is damaged: runs/1/run.json is not what the manifest says"),
+        (forget_the_files, "is damaged: run 1 is incomplete in it"),
+        (other_format, "is no archive of runs, or is cut off: it has no manifest of replearn-runs"),
+        (
+            add(entry("../../evil.py")),
+            r"is refused: '\.\./\.\./evil\.py' has no place in an archive",
+        ),
+        (add(entry("/etc/evil")), "is refused: '/etc/evil' has no place in an archive of runs"),
+        (add(entry("runs/../../evil")), r"is refused: 'runs/\.\./\.\./evil' has no place"),
+        (add(entry("runs/1/run.json")), "is damaged: runs/1/run.json is in it twice"),
+        (add(entry(f"files/{'0' * 64}")), r"is damaged: files/0+ is missing, or is in it without"),
+        (
+            add(entry("files/" + "1" * 64, tarfile.SYMTYPE, "/etc/passwd")),
+            "is refused: 'files/1+', which is no plain file, has no place in an archive",
+        ),
+        (
+            add(entry("files/" + "1" * 64, tarfile.LNKTYPE, "../x")),
+            "is refused: 'files/1+', which is no plain file, has no place in an archive",
+        ),
+        (add(entry("runs/1/metric-9.json", tarfile.CHRTYPE)), "which is no plain file"),
+        (add(entry("runs", tarfile.DIRTYPE)), "is refused: 'runs', which is no plain file"),
     ],
 )
 def test_an_archive_that_was_changed_is_refused_before_anything_is_inserted(
     study, elsewhere, tmp_path, change, sentence
 ):
-    export_runs([1], tmp_path / "a.zip", study)
-    changed = rewritten(tmp_path / "a.zip", tmp_path / "b.zip", change)
+    export_runs([1], tmp_path / "a.tar", study)
+    changed = rewritten(tmp_path / "a.tar", tmp_path / "b.tar", change)
     with pytest.raises(InputError, match=sentence):
         import_runs(changed, elsewhere)
     assert elsewhere.list_collection_names() == []
 
 
+def test_an_archive_that_was_cut_off_anywhere_is_refused(study, elsewhere, tmp_path):
+    export_runs([1, 2], tmp_path / "a.tar", study)
+    whole = (tmp_path / "a.tar").read_bytes()
+    # The last block but the zeros at the end is that of the manifest.
+    for length in (0, 100, 512, 700, len(whole) // 2, len(whole.rstrip(b"\0")) - 1):
+        (tmp_path / "short.tar").write_bytes(whole[:length])
+        with pytest.raises(InputError, match="short.tar is (no tar file|no archive|damaged)"):
+            import_runs(tmp_path / "short.tar", elsewhere)
+    assert elsewhere.list_collection_names() == []
+
+
 def test_what_is_no_archive_is_refused(study, tmp_path):
-    (tmp_path / "text.zip").write_text("hello")
-    with zipfile.ZipFile(tmp_path / "other.zip", "w") as other:
-        other.writestr("a", "b")
-    export_runs([1], tmp_path / "a.zip", study)
-    (tmp_path / "short.zip").write_bytes((tmp_path / "a.zip").read_bytes()[:-100])
-    for name in ("text.zip", "short.zip"):
-        with pytest.raises(InputError, match=f"{name} is no zip file, or is damaged"):
+    (tmp_path / "text.tar").write_text("hello")
+    with tarfile.open(tmp_path / "other.tar", "w") as other:
+        other.addfile(entry("a"))
+    with tarfile.open(tmp_path / "empty.tar", "w"):
+        pass
+    with tarfile.open(tmp_path / "packed.tar", "w:gz") as packed:
+        packed.addfile(entry("a"))
+    for name in ("text.tar", "packed.tar"):
+        with pytest.raises(InputError, match=f"{name} is no tar file, or is damaged"):
             import_runs(tmp_path / name, study)
-    with pytest.raises(InputError, match="other.zip is no archive of runs"):
-        import_runs(tmp_path / "other.zip", study)
-    with pytest.raises(InputError, match="there is no file .*absent.zip"):
-        import_runs(tmp_path / "absent.zip", study)
+    with pytest.raises(InputError, match="other.tar is refused: 'a' has no place in an archive"):
+        import_runs(tmp_path / "other.tar", study)
+    with pytest.raises(InputError, match="empty.tar is no archive of runs"):
+        import_runs(tmp_path / "empty.tar", study)
+    with pytest.raises(InputError, match="there is no file .*absent.tar"):
+        import_runs(tmp_path / "absent.tar", study)
+
+
+def test_any_tar_program_reads_an_archive(study, tmp_path):
+    export_runs([1, 3], tmp_path / "a.tar", study)
+    subprocess.run(["tar", "xf", "a.tar"], cwd=tmp_path, check=True)
+    table = hashlib.sha256(b"\\toprule").hexdigest()
+    assert (tmp_path / "files" / f"{table}.tex").read_bytes() == b"\\toprule"
+    (weights,) = (tmp_path / "files").glob("*.safetensors")
+    assert weights.read_bytes() == WEIGHTS
+    assert json.loads((tmp_path / "runs" / "3" / "run.json").read_text())["run"]["status"]
+
+
+def test_ids_are_mapped_wherever_a_run_names_another(study, elsewhere, store_run, tmp_path):
+    store_run(
+        {"run": 1, "where": {"id": [1, 2, 77], "seed": [1]}, "seed": 1, "resume": None},
+        experiment="analysis.summary",
+        result={"runs": 2, "source_run": 2, "score": 1},
+        info={"source_runs": [1, 2], "resumed_from": 3, "steps": [1, 2]},
+        identity={"config_hash": "old", "group_hash": "old", "code": "c"},
+    )
+    elsewhere.runs.insert_many([{"_id": i, "status": "FAILED"} for i in range(1, 5)])
+    export_runs([1, 2, 3, 4], tmp_path / "a.tar", study)
+    assert import_runs(tmp_path / "a.tar", elsewhere).ids == {1: 5, 2: 6, 3: 7, 4: 8}
+    run = load_run(8, elsewhere)
+    absent = f"{study.name}:77"
+    assert run.config["run"] == 5 and run.config["where"] == {"id": [5, 6, absent], "seed": [1]}
+    assert (run.config["seed"], run.config["resume"]) == (1, None)
+    assert run.result == {"runs": 2, "source_run": 6, "score": 1}
+    assert run.info == {"source_runs": [5, 6], "resumed_from": 7, "steps": [1, 2]}
+    assert run.identity["config_hash"] == config_hash(run.config) and run.identity["code"] == "c"
+    # Although its config is another one now, it is known when it comes again.
+    assert import_runs(tmp_path / "a.tar", elsewhere).known == {1, 2, 3, 4}
+    # And from there on to a third database, with all the ids that it has had.
+    export_runs([6, 8], tmp_path / "b.tar", elsewhere)
+    third = study.client[f"{study.name}_3"]
+    try:
+        assert import_runs(tmp_path / "b.tar", third).ids == {6: 6, 8: 8}
+        keys = [str(database_key(each)) for each in (study, elsewhere)]
+        assert ids_imported(keys[0], third) == {2: 6, 4: 8}
+        assert ids_imported(keys[1], third) == {6: 6, 8: 8}
+        info = load_run(8, third).info
+        assert info["source_runs"] == [6] and info["elsewhere"]["source_runs"] == [5]
+    finally:
+        study.client.drop_database(third.name)
+
+
+def test_an_analysis_that_comes_later_finds_its_runs(study, elsewhere, tmp_path):
+    elsewhere.runs.insert_one({"_id": 1, "status": "FAILED"})
+    export_runs([1, 2], tmp_path / "a.tar", study)
+    assert import_runs(tmp_path / "a.tar", elsewhere).ids == {1: 2, 2: 3}
+    export_runs([3], tmp_path / "b.tar", study)
+    assert import_runs(tmp_path / "b.tar", elsewhere).ids == {3: 4}
+    assert load_run(4, elsewhere).info["source_runs"] == [2, 3]
+
+
+def peak_of(act):
+    """The most memory that Python had at once while `act` went on, in bytes."""
+    tracemalloc.start()
+    act()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_runs(database, elsewhere, store_run, tmp_path):
+    for seed in range(4):
+        store_run({"seed": seed}, artifacts={"x.bin": os.urandom(8 << 20)})
+    peaks = []
+    for ids, path in (([1], tmp_path / "one.tar"), ([2, 3, 4], tmp_path / "three.tar")):
+        peaks.append(peak_of(lambda ids=ids, path=path: export_runs(ids, path, database)))
+        peaks.append(peak_of(lambda path=path: import_runs(path, elsewhere)))
+    # Of three files in memory it would be about three times as much.
+    assert peaks[2] < 1.4 * peaks[0] and peaks[3] < 1.4 * peaks[1]
+    assert all(find_damage(elsewhere, d) == [] for d in elsewhere.runs.find())
+
+
+@pytest.mark.slow
+def test_an_import_that_was_killed_leaves_nothing_that_looks_finished(
+    database, elsewhere, store_run, tmp_path
+):
+    for seed in range(4):
+        store_run({"seed": seed}, artifacts={"x.bin": os.urandom(12 << 20)})
+    export_runs([1, 2, 3, 4], tmp_path / "a.tar", database)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "runs", "import", str(tmp_path / "a.tar")],
+        cwd=SCRIPTS, env=os.environ | {"MONGO_DB": elsewhere.name},
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 60
+        while not elsewhere.fs.chunks.find_one() and time.monotonic() < deadline:
+            time.sleep(0.002)
+    finally:
+        process.kill()
+        process.wait()
+    assert elsewhere.runs.distinct("status") == ["IMPORTING"], "killed too early or too late"
+    assert find_runs(None, elsewhere).ids == []
+    # Whether or not the remains are removed first, it can be done again.
+    assert import_runs(tmp_path / "a.tar", elsewhere).ids == {1: 5, 2: 6, 3: 7, 4: 8}
+    garbage = find_garbage(elsewhere, timedelta(seconds=-5))
+    assert garbage.imports == [1, 2, 3, 4] and (garbage.files or garbage.chunks)
+    remove_garbage(elsewhere, garbage)
+    assert not find_garbage(elsewhere, timedelta(seconds=-5))
+    assert find_runs(None, elsewhere).ids == [5, 6, 7, 8]
+    assert all(find_damage(elsewhere, d) == [] for d in elsewhere.runs.find())
 
 
 def test_an_import_that_the_database_refuses_leaves_nothing_behind(study, elsewhere, tmp_path):
     """A validator of the server itself refuses the last document, as a full disk would."""
-    export_runs([1, 2, 3], tmp_path / "a.zip", study)
+    export_runs([1, 2, 3], tmp_path / "a.tar", study)
     elsewhere.create_collection(
         "runs",
         validator={
@@ -189,12 +360,12 @@ def test_an_import_that_the_database_refuses_leaves_nothing_behind(study, elsewh
         },
     )
     with pytest.raises(InputError, match="could not be imported .*; nothing was left behind"):
-        import_runs(tmp_path / "a.zip", elsewhere)
+        import_runs(tmp_path / "a.tar", elsewhere)
     assert everything(elsewhere) == {"runs": 0, "metrics": 0, "fs.files": 0, "fs.chunks": 0}
 
 
 def test_while_an_import_goes_on_no_query_sees_its_runs(study, elsewhere, tmp_path, monkeypatch):
-    export_runs([1, 3], tmp_path / "a.zip", study)
+    export_runs([1, 3], tmp_path / "a.tar", study)
     seen = []
     put = gridfs.GridFS.put
 
@@ -203,25 +374,25 @@ def test_while_an_import_goes_on_no_query_sees_its_runs(study, elsewhere, tmp_pa
         return put(self, *args, **kwargs)
 
     monkeypatch.setattr(gridfs.GridFS, "put", look)
-    import_runs(tmp_path / "a.zip", elsewhere)
+    import_runs(tmp_path / "a.tar", elsewhere)
     assert seen == [[], [], []]
 
 
 def test_only_whole_runs_that_have_ended_are_exported(study, store_run, tmp_path):
     with pytest.raises(InputError, match="has no run 9"):
-        export_runs([1, 9], tmp_path / "a.zip", study)
+        export_runs([1, 9], tmp_path / "a.tar", study)
     store_run(status="RUNNING")
     with pytest.raises(InputError, match="run 4 is RUNNING; only ended runs can be exported"):
-        export_runs([4], tmp_path / "a.zip", study)
+        export_runs([4], tmp_path / "a.tar", study)
     study.fs.chunks.update_one({"data": b"\\toprule"}, {"$set": {"data": b"\\midrule"}})
     with pytest.raises(InputError, match="artifact 'table.tex' of run 3 is damaged"):
-        export_runs([1, 3], tmp_path / "a.zip", study)
+        export_runs([1, 3], tmp_path / "a.tar", study)
     assert list(tmp_path.iterdir()) == []
-    (tmp_path / "a.zip").touch()
-    with pytest.raises(InputError, match="a.zip exists; give another name"):
-        export_runs([1], tmp_path / "a.zip", study)
-    with pytest.raises(InputError, match="is no folder to write b.zip to"):
-        export_runs([1], tmp_path / "absent" / "b.zip", study)
+    (tmp_path / "a.tar").touch()
+    with pytest.raises(InputError, match="a.tar exists; give another name"):
+        export_runs([1], tmp_path / "a.tar", study)
+    with pytest.raises(InputError, match="is no folder to write b.tar to"):
+        export_runs([1], tmp_path / "absent" / "b.tar", study)
 
 
 def test_deleting_removes_all_that_is_a_runs_own(study):

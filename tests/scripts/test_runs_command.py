@@ -148,8 +148,8 @@ def test_a_deleted_source_is_said(trained, python_runs, store_run):
 
 
 def test_export_delete_import(trained, python_runs, tmp_path):
-    path = str(tmp_path / "two.zip")
-    code, out, _ = python_runs("export", "1-2", path)
+    path = str(tmp_path / "two.tar")
+    code, out, _ = python_runs("export", path, "experiment=unsupervised", "where.id=[1,2]")
     assert code == 0 and out.startswith("2 runs, ")
     code, _, err = python_runs("delete", "1")
     assert code == 1 and "deletes 1 run with metrics and artifacts for good; add --yes" in err
@@ -160,6 +160,24 @@ def test_export_delete_import(trained, python_runs, tmp_path):
     assert load_run(2, trained).load("table.tex") == "seed 1"
     assert "run 2 was here already as run 2" in python_runs("import", path)[1]
     assert python_runs("verify")[0] == 0
+
+
+def test_export_takes_queries_and_says_what_it_leaves_out(
+    trained, python_runs, store_run, tmp_path
+):
+    store_run({"seed": 1}, status="RUNNING")
+    store_run({"seed": 1}, status="FAILED")
+    store_run({"seed": 1}, info={"source_runs": [1, 2]})
+    path = tmp_path / "a.tar"
+    code, out, err = python_runs("export", str(path), "seed=1")
+    assert (code, err) == (0, "") and out.startswith("2 runs, ")
+    assert "they were made from runs that are not in it: 1\n" in out
+    path.unlink()
+    trained.metrics.update_one({"run_id": 2}, {"$pop": {"values": 1, "steps": 1}})
+    code, out, err = python_runs("export", str(path), "seed=1", "status=any")
+    assert code == 1 and out.startswith("2 runs, ")
+    assert "run 2 is not in it: metric 'val.loss' has 4 of 5 points\n" in err
+    assert "run 3 is not in it: is RUNNING\n" in err
 
 
 def test_gc_says_first_and_then_removes(trained, python_runs):
@@ -199,7 +217,10 @@ def test_queries_on_the_command_line_are_those_of_find_runs():
         (["verify", "one"], "run ids are numbers such as 3 4,5 7-9, got 'one'"),
         (["trace", "9"], "has no run 9"),
         (["delete", "9", "--yes"], "has no run 9"),
-        (["import", "absent.zip"], "there is no file absent.zip"),
+        (["import", "absent.tar"], "there is no file absent.tar"),
+        (["export", "seed=0"], "the file to write comes first and ends in .tar, got 'seed=0'"),
+        (["export", "a.tar", "seed=7"], "no COMPLETED run matches seed=7"),
+        (["export", "a.tar", "id=3"], "has no run 3"),
     ],
 )
 def test_bad_input_is_one_sentence(store_run, python_runs, argv, sentence):

@@ -9,7 +9,7 @@ from typing import Any
 from pymongo.database import Database
 
 from replearn.errors import InputError
-from replearn.runs.database import database_key
+from replearn.runs.references import ids_imported
 
 FIELDS = {
     "experiment.name": 1,
@@ -72,26 +72,13 @@ def ids_here(ids: Sequence[int], origin: Mapping[str, Any], database: Database) 
     Raises:
         InputError: if it is neither that database nor one that has imported these runs.
     """
-    key = database_key(database)
-    if (key and str(key)) == origin.get("key") and (key or origin["database"] == database.name):
-        there = database.runs.find({"_id": {"$in": list(ids)}}, {"_id": 1})
-        found = {document["_id"]: document["_id"] for document in there}
-    else:
-        found = {
-            one["id"]: document["_id"]
-            for document in database.runs.find(
-                {"imported.origins.database": origin.get("key"), "status": {"$ne": "IMPORTING"}},
-                {"imported.origins": 1},
-            )
-            for one in document["imported"]["origins"]
-            if one["database"] == origin.get("key")
-        }
-        if not found:
-            raise InputError(
-                f"this is of the database {origin.get('database')!r}, and {database.name!r} is "
-                f"another one that has imported none of its runs; choose the database by MONGO_DB "
-                f"and MONGO_URL"
-            )
+    found = ids_imported(origin.get("key"), database)
+    if not found:
+        raise InputError(
+            f"this is of the database {origin.get('database')!r}, and {database.name!r} is "
+            f"another one that has imported none of its runs; choose the database by MONGO_DB "
+            f"and MONGO_URL"
+        )
     if missing := [str(run_id) for run_id in ids if run_id not in found]:
         raise InputError(
             f"run {', '.join(missing)} of the database {origin.get('database')!r} is not in the "

@@ -1,6 +1,7 @@
 """Read an archive of runs into a database: whole, or not at all."""
 
-import zipfile
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +16,12 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from tqdm import tqdm
 
 from replearn.errors import InputError
-from replearn.runs.archive import checked_manifest, open_archive, read_record
+from replearn.runs.archive import Archive, open_archive
+from replearn.runs.references import ids_imported, rename_document, same_config
 
 # The database fills these in itself; everything else of a file's description is kept.
 FILE_FIELDS_OF_GRIDFS = {"_id", "length", "uploadDate"}
+BEAT = 60.0  # seconds between two signs of life, without which `gc` takes an import for broken
 
 
 @dataclass(frozen=True)
@@ -32,30 +35,28 @@ class Imported:
 def import_runs(path: Path, database: Database) -> Imported:
     """Insert the runs of an archive; a run whose id is taken gets a new one.
 
-    Everything is checked before anything is inserted. The ids are reserved by placeholders with
-    status IMPORTING, which the run documents replace at the very end, so no query ever sees half a
-    run. A run that is in the database already (same experiment, host and times) is not doubled.
+    Everything is checked before anything is inserted. Until the very end all runs have the status
+    IMPORTING, so no query ever sees half an import; what a killed one leaves is `gc`'s to remove. A
+    run that is in the database already (same experiment, host, times and config) is not doubled.
 
     Raises:
         InputError: if the file is no such archive, or is damaged, or the database fails; nothing
             is left behind then.
     """
     with open_archive(path) as archive:
-        manifest = checked_manifest(archive, path)
-        records = [read_record(archive, run_id, path) for run_id in manifest["runs"]]
-        found = {r["run"]["_id"]: _find_twin(r["run"], database) for r in records}
+        archive.check()
+        found = {i: _find_twin(archive.record(i)["run"], database) for i in archive.run_ids}
         known = {old: here for old, here in found.items() if here is not None}
-        new = [record for record in records if record["run"]["_id"] not in known]
-        made = _Inserted(database)
+        made = _Inserted(database, archive)
         try:
-            ids = known | {r["run"]["_id"]: made.reserve(r["run"]["_id"]) for r in new}
-            documents = [
-                made.insert_parts(record, ids, archive)
-                for record in tqdm(new, "import", unit="run", disable=None)
-            ]
-            for document in documents:
-                made.publish(document)
-        except (PyMongoError, BSONError, GridFSError) as error:
+            new = [i for i in archive.run_ids if i not in known]
+            ids = known | {i: made.reserve(i) for i in new}
+            # What did not come along may have come before.
+            names = ids_imported(archive.origin["key"], database) | ids
+            for run_id in tqdm(new, "import", unit="run", disable=None):
+                made.insert(run_id, names)
+            made.publish()
+        except (PyMongoError, BSONError, GridFSError, OverflowError) as error:
             made.undo()
             reason = str(error).split(", full error")[0]
             raise InputError(
@@ -64,19 +65,21 @@ def import_runs(path: Path, database: Database) -> Imported:
         except BaseException:
             made.undo()
             raise
-    return Imported(ids, frozenset(known))
+    return Imported({i: ids[i] for i in archive.run_ids}, frozenset(known))
 
 
 class _Inserted:
     """What an import has inserted so far, to be undone if the rest fails."""
 
-    def __init__(self, database: Database):
-        self.database = database
+    def __init__(self, database: Database, archive: Archive):
+        self.database, self.archive = database, archive
         self.files = gridfs.GridFS(database)
-        self.run_ids: list[int] = []
+        self.mark = ObjectId()  # of this import, in all its run documents
+        self.ids: list[int] = []
         self.metric_ids: list[ObjectId] = []
         self.file_ids: list[ObjectId] = []
         self.sources: dict[Any, ObjectId] = {}
+        self._beat = time.monotonic()
 
     def reserve(self, wanted: int) -> int:
         """Return `wanted` if that id is free, else the next one, reserved by a placeholder.
@@ -87,29 +90,31 @@ class _Inserted:
         run_id = wanted
         if metrics.find_one({"run_id": wanted}, {"_id": 1}):
             run_id = _next_id(self.database)
+        place = {"status": "IMPORTING", "heartbeat": _now(), "imported": {"by": self.mark}}
         while True:
             try:
-                runs.insert_one({"_id": run_id, "status": "IMPORTING", "heartbeat": _now()})
+                runs.insert_one({"_id": run_id, **place})
             except DuplicateKeyError:
                 run_id = _next_id(self.database)
             else:
-                self.run_ids.append(run_id)
+                self.ids.append(run_id)
                 return run_id
 
-    def insert_parts(
-        self, record: dict[str, Any], ids: dict[int, int], archive: zipfile.ZipFile
-    ) -> dict[str, Any]:
-        """Insert files and metrics of a run, and return its document, which names them anew."""
-        document = dict(record["run"])
-        old_id, run_id = document["_id"], ids[document["_id"]]
-        files = {file["file"]["_id"]: file for file in record["files"]}
+    def insert(self, old_id: int, ids: Mapping[int, int]) -> None:
+        """Insert files, metrics and document of a run; it stays IMPORTING.
 
+        Args:
+            old_id: in the archive.
+            ids: of all runs, there -> here.
+        """
+        record, run_id = self.archive.record(old_id), ids[old_id]
+        document = rename_document(record["run"], ids, self.archive.origin["name"])
+        files = {part["file"]["_id"]: part for part in record["files"]}
         document["artifacts"] = [
             artifact
             | {
                 "file_id": self._put(
                     files[artifact["file_id"]],
-                    archive,
                     filename=f"artifact://runs/{run_id}/{artifact['name']}",
                 )
             }
@@ -117,37 +122,41 @@ class _Inserted:
         ]
         experiment = dict(document.get("experiment") or {})
         experiment["sources"] = [
-            [name, self._source(files[file_id], archive)]
+            [name, self._source(files[file_id])]
             for name, file_id in experiment.get("sources") or []
         ]
         document["experiment"] = experiment
+        self._insert_metrics(record, run_id, document["info"])
+        origin = {"database": self.archive.origin["key"], "id": old_id}
+        before = (document.get("imported") or {}).get("origins") or []
+        imported = {
+            "id": old_id,
+            "at": _now(),
+            "database": self.archive.origin["name"],
+            "origins": [*before, origin],
+            "by": self.mark,
+        }
+        held = {key: document[key] for key in ("status", "heartbeat") if key in document}
+        self._replace(
+            document
+            | {"_id": run_id, "status": "IMPORTING", "heartbeat": _now()}
+            | {"imported": imported, "importing": held}
+        )
 
-        metric_ids = {}
-        for metric in record["metrics"]:
-            metric_id = ObjectId()
-            self.metric_ids.append(metric_id)
-            self.database.metrics.insert_one(metric | {"_id": metric_id, "run_id": run_id})
-            metric_ids[metric["name"]] = metric_id
-        info = dict(document.get("info") or {})
-        if "metrics" in info:
-            info["metrics"] = [
-                entry | {"id": str(metric_ids.get(entry["name"], entry["id"]))}
-                for entry in info["metrics"]
-            ]
-        document["info"] = _renamed_sources(info, ids)
-        imported = {"id": old_id, "at": _now()}
-        return document | {"_id": run_id, "imported": imported}
-
-    def publish(self, document: dict[str, Any]) -> None:
-        """Put a run document in the place of its placeholder."""
-        place = {"_id": document["_id"], "status": "IMPORTING"}
-        if not self.database.runs.replace_one(place, document).matched_count:
-            raise PyMongoError(f"the place of run {document['_id']} was taken away")
+    def publish(self) -> None:
+        """Give all runs the status that they had, by one command."""
+        shown = {"status": "$importing.status", "heartbeat": "$importing.heartbeat"}
+        done = self.database.runs.update_many(
+            {"_id": {"$in": self.ids}, "imported.by": self.mark, "status": "IMPORTING"},
+            [{"$set": shown}, {"$unset": "importing"}],
+        )
+        if done.matched_count != len(self.ids):
+            raise PyMongoError("the place of a run was taken away")
 
     def undo(self) -> None:
         """Remove everything that was inserted; what a dead server keeps is `gc`'s to find."""
         try:
-            self.database.runs.delete_many({"_id": {"$in": self.run_ids}})
+            self.database.runs.delete_many({"_id": {"$in": self.ids}, "imported.by": self.mark})
             self.database.metrics.delete_many({"_id": {"$in": self.metric_ids}})
             for file_id in self.file_ids:
                 self.files.delete(file_id)
@@ -155,22 +164,48 @@ class _Inserted:
             # The error that brought us here is the one to report.
             return
 
-    def _put(self, record: dict[str, Any], archive: zipfile.ZipFile, **fields: Any) -> ObjectId:
-        kept = {k: v for k, v in record["file"].items() if k not in FILE_FIELDS_OF_GRIDFS}
+    def _insert_metrics(self, record: Mapping[str, Any], run_id: int, info: dict[str, Any]) -> None:
+        metric_ids = {}
+        for part in record["metrics"]:
+            metric = self.archive.metric(part)
+            metric_id = ObjectId()
+            self.metric_ids.append(metric_id)
+            self.database.metrics.insert_one(metric | {"_id": metric_id, "run_id": run_id})
+            metric_ids[metric["name"]] = metric_id
+        if "metrics" in info:
+            info["metrics"] = [
+                entry | {"id": str(metric_ids.get(entry["name"], entry["id"]))}
+                for entry in info["metrics"]
+            ]
+
+    def _replace(self, document: dict[str, Any]) -> None:
+        place = {"_id": document["_id"], "imported.by": self.mark}
+        if not self.database.runs.replace_one(place, document).matched_count:
+            raise PyMongoError(f"the place of run {document['_id']} was taken away")
+
+    def _put(self, part: Mapping[str, Any], **fields: Any) -> ObjectId:
+        self._show_life()
+        kept = {k: v for k, v in part["file"].items() if k not in FILE_FIELDS_OF_GRIDFS}
         file_id = ObjectId()
         self.file_ids.append(file_id)
-        with archive.open(f"files/{record['sha256']}") as data:
+        with self.archive.open(part["entry"]) as data:
             self.files.put(data, _id=file_id, **(kept | fields))
         return file_id
 
-    def _source(self, record: dict[str, Any], archive: zipfile.ZipFile) -> ObjectId:
+    def _source(self, part: Mapping[str, Any]) -> ObjectId:
         # Sources are stored once for all runs that have them, known by name and md5.
-        file = record["file"]
+        file = part["file"]
         if file["_id"] not in self.sources:
             same = {key: file[key] for key in ("filename", "md5", "length") if key in file}
             here = self.database.fs.files.find_one(same, {"_id": 1}) if "md5" in same else None
-            self.sources[file["_id"]] = here["_id"] if here else self._put(record, archive)
+            self.sources[file["_id"]] = here["_id"] if here else self._put(part)
         return self.sources[file["_id"]]
+
+    def _show_life(self) -> None:
+        if time.monotonic() > self._beat + BEAT:
+            self._beat = time.monotonic()
+            mine = {"imported.by": self.mark, "status": "IMPORTING"}
+            self.database.runs.update_many(mine, {"$set": {"heartbeat": _now()}})
 
 
 def _find_twin(document: dict[str, Any], database: Database) -> int | None:
@@ -182,29 +217,12 @@ def _find_twin(document: dict[str, Any], database: Database) -> int | None:
         "host.hostname": (document.get("host") or {}).get("hostname"),
         "start_time": document["start_time"],
         "stop_time": document.get("stop_time"),
-        "config": {"$eq": document.get("config")},
+        "status": {"$ne": "IMPORTING"},
     }
-    here = database.runs.find_one(same, {"_id": 1})
-    return here["_id"] if here else None
-
-
-def _renamed_sources(info: dict[str, Any], ids: dict[int, int]) -> dict[str, Any]:
-    """Return `info` with the ids that runs have here.
-
-    An id that did not come along would be another run here: it moves to `elsewhere`.
-    """
-    elsewhere: dict[str, Any] = {}
-    if isinstance(info.get("source_runs"), list):
-        old = info["source_runs"]
-        info["source_runs"] = [ids[i] for i in old if i in ids]
-        if absent := [i for i in old if i not in ids]:
-            elsewhere["source_runs"] = absent
-    if (ancestor := info.get("resumed_from")) is not None:
-        if ancestor in ids:
-            info["resumed_from"] = ids[ancestor]
-        else:
-            elsewhere["resumed_from"] = info.pop("resumed_from")
-    return info | ({"elsewhere": elsewhere} if elsewhere else {})
+    for here in database.runs.find(same, {"config": 1}):
+        if same_config(here.get("config"), document.get("config")):
+            return here["_id"]
+    return None
 
 
 def _next_id(database: Database) -> int:
