@@ -292,10 +292,10 @@ def test_ids_are_mapped_wherever_a_run_names_another(study, elsewhere, store_run
 def test_an_analysis_that_comes_later_finds_its_runs(study, elsewhere, tmp_path):
     elsewhere.runs.insert_one({"_id": 1, "status": "FAILED"})
     export_runs([1, 2], tmp_path / "a.tar", study)
-    assert import_runs(tmp_path / "a.tar", elsewhere).ids == {1: 2, 2: 3}
+    assert import_runs(tmp_path / "a.tar", elsewhere).ids == {1: 3, 2: 2}
     export_runs([3], tmp_path / "b.tar", study)
     assert import_runs(tmp_path / "b.tar", elsewhere).ids == {3: 4}
-    assert load_run(4, elsewhere).info["source_runs"] == [2, 3]
+    assert load_run(4, elsewhere).info["source_runs"] == [3, 2]
 
 
 def peak_of(act):

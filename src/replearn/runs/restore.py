@@ -50,7 +50,8 @@ def import_runs(path: Path, database: Database) -> Imported:
         made = _Inserted(database, archive)
         try:
             new = [i for i in archive.run_ids if i not in known]
-            ids = known | {i: made.reserve(i) for i in new}
+            kept = {i: i for i in new if made.reserve(i)}
+            ids = known | kept | {i: made.reserve_next() for i in new if i not in kept}
             # What did not come along may have come before.
             names = ids_imported(archive.origin["key"], database) | ids
             for run_id in tqdm(new, "import", unit="run", disable=None):
@@ -81,24 +82,26 @@ class _Inserted:
         self.sources: dict[Any, ObjectId] = {}
         self._beat = time.monotonic()
 
-    def reserve(self, wanted: int) -> int:
-        """Return `wanted` if that id is free, else the next one, reserved by a placeholder.
+    def reserve(self, run_id: int) -> bool:
+        """Put a placeholder at an id, and return whether it was free.
 
         An id is also taken while metrics of a run that was deleted still bear it.
         """
-        runs, metrics = self.database.runs, self.database.metrics
-        run_id = wanted
-        if metrics.find_one({"run_id": wanted}, {"_id": 1}):
-            run_id = _next_id(self.database)
+        if self.database.metrics.find_one({"run_id": run_id}, {"_id": 1}):
+            return False
         place = {"status": "IMPORTING", "heartbeat": _now(), "imported": {"by": self.mark}}
-        while True:
-            try:
-                runs.insert_one({"_id": run_id, **place})
-            except DuplicateKeyError:
-                run_id = _next_id(self.database)
-            else:
-                self.ids.append(run_id)
-                return run_id
+        try:
+            self.database.runs.insert_one({"_id": run_id, **place})
+        except DuplicateKeyError:
+            return False
+        self.ids.append(run_id)
+        return True
+
+    def reserve_next(self) -> int:
+        """Put a placeholder at the next free id, and return it."""
+        while not self.reserve(run_id := _next_id(self.database)):
+            continue
+        return run_id
 
     def insert(self, old_id: int, ids: Mapping[int, int]) -> None:
         """Insert files, metrics and document of a run; it stays IMPORTING.
