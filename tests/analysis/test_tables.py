@@ -81,8 +81,8 @@ def test_differences_are_of_equal_seeds_and_marked_by_a_corrected_test():
     marked = lay_out([base, sure, near], SCORE, Against("beta=1", [None, 0, 0]))
     assert [row[0].marked for row in marked.cells] == [False, True, False]
     assert marked.legend.endswith(
-        " Δ: difference to beta=1 of the runs with equal seeds, mean ± 95 % interval over n pairs "
-        "unless said; * p < 0.05 in a paired t-test, Holm-corrected within the column."
+        " Δ: difference to beta=1 of the runs with equal seeds, mean ± 95 % interval over n "
+        "pairs, or Δ n; * p < 0.05 in a paired t-test, Holm-corrected within the column."
     )
 
 
@@ -94,11 +94,10 @@ def test_runs_without_a_partner_are_counted_and_below_three_pairs_there_is_no_te
     layout = lay_out([base, other], SCORE, against)
     cell = layout.cells[1][0]
     assert (cell.difference, cell.difference_half_width, cell.marked) == ("-6.50", "", False)
-    assert cell.difference_note == "n = 2"
-    assert layout.legend.endswith(
-        "Δ: difference to m of the runs with equal seeds; 2 runs without a partner of equal seeds "
-        "are in no Δ."
-    )
+    assert (layout.counts, layout.pairs) == ([3, 3], [0, 2])
+    count = r"\begin{tabular}[t]{@{}r@{}}3\\{\footnotesize $\Delta$ 2}\end{tabular}"
+    row = rf" & {count} \\ \addlinespace[2pt]"
+    assert row in summary_table([base, other], SCORE, against=against)
 
 
 def test_a_difference_is_the_second_line_of_its_cell():
@@ -206,8 +205,18 @@ def every_trap():
     names = [chr(code) for code in range(32, 127)]
     hard = "".join(names) + " β-VAE Ω é ß ± ≤ → ² z₁ 中 -- « \u0000"
     return [
-        Group({"model": "[1] first", "note": hard}, {"a_b": [1, 2, 3], "c": [1.0]}, runs=[1, 2]),
-        Group({"model": "*", "note": "β"}, {"a_b": [2, 3, 4], "c": [-2.5, NAN]}, runs=[3]),
+        Group(
+            {"model": "[1] first", "note": hard},
+            {"a_b": [1, 2, 3], "c": [1.0]},
+            runs=[1, 2],
+            seeds=range(3),
+        ),
+        Group(
+            {"model": "*", "note": "β"},
+            {"a_b": [2, 3.1, 4], "c": [-2.5, NAN]},
+            runs=[3],
+            seeds=range(3),
+        ),
     ]
 
 
@@ -219,7 +228,10 @@ def test_pdflatex_sets_a_table_with_every_trap(tmp_path):
     table = summary_table(
         every_trap(), COLUMNS, "All 50% of _it_", "tab:all-1", note="images are a twin"
     )
-    (tmp_path / "table.tex").write_text(standalone_document(table, table.replace("all-1", "two")))
+    origin = {"database": "50%_\\of\nall", "key": None}
+    against = Against("β_50%", [None, 0])
+    second = summary_table(every_trap(), COLUMNS, label="two", against=against, origin=origin)
+    (tmp_path / "table.tex").write_text(standalone_document(table, second))
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"],
         cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120,
@@ -234,7 +246,14 @@ def test_pdflatex_sets_a_table_with_every_trap(tmp_path):
             ["pdftotext", "-layout", "table.pdf", "-"], cwd=tmp_path, capture_output=True, text=True
         ).stdout
         # LaTeX draws the underscore, so it is no text.
-        for words in ("[1] first", "β-VAE", "a b (nats & bits) ↓", "images are a twin", "2.000 ±"):
+        for words in (
+            "[1] first",
+            "β-VAE",
+            "a b (nats & bits) ↓",
+            "images are a twin",
+            "2.000 ±",
+            "∆ +1.033 ± 0.143∗",
+        ):
             assert words in text
 
 

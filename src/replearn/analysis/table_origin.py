@@ -14,7 +14,7 @@ from replearn.analysis.tables import Against, Column, Group
 from replearn.errors import InputError
 
 _COMMENT = re.compile(r"^% replearn-(table|row) (\{.*\})\s*$")
-_ROW_END = re.compile(r"\\\\\s*$")
+_ROW_END = re.compile(r"\\\\( \\addlinespace\[2pt\])?\s*$")
 
 
 @dataclass(frozen=True)

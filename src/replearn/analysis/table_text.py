@@ -1,13 +1,13 @@
 """Tables of scores as LaTeX, HTML and Markdown: the same numbers, every text escaped."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape as escape_html
 from typing import Any
 
 from replearn.analysis.latex import comment, escape
 from replearn.analysis.table_origin import origin_comments
-from replearn.analysis.tables import Against, Cell, Column, Group, lay_out
+from replearn.analysis.tables import Against, Cell, Column, Group, Layout, lay_out
 from replearn.errors import InputError
 
 
@@ -37,10 +37,8 @@ def summary_table(
     layout = lay_out(groups, columns, against)
     heads = [escape(name) for name in layout.label_names]
     heads += [escape(heading(column)) for column in layout.columns] + ["$n$"]
-    body = [
-        " & ".join([*map(escape, labels), *map(latex_cell, cells), str(count)]) + r" \\"
-        for labels, cells, count in zip(layout.labels, layout.cells, layout.counts, strict=True)
-    ]
+    end = r" \\ \addlinespace[2pt]" if against else r" \\"
+    body = [" & ".join(latex_row(layout, row)) + end for row in range(len(groups))]
     tabular = [
         rf"\begin{{tabular}}{{{'l' * len(layout.label_names)}{'r' * len(columns)}r}}",
         r"\toprule",
@@ -95,8 +93,15 @@ def _sentence(text: str) -> str:
     return text if not text or text[-1] in ".!?" else text + "."
 
 
-def latex_cell(cell: Cell) -> str:
-    """Return one place of a LaTeX table; the difference to another row is its second line."""
+def latex_row(layout: Layout, row: int) -> list[str]:
+    """Return the places of one row of a LaTeX table: labels, scores, and the number of seeds."""
+    count, pairs = layout.counts[row], layout.pairs[row]
+    shown = str(count) if pairs in (0, count) else _two_lines(str(count), rf"$\Delta$ {pairs}")
+    cells = [_latex_cell(cell, pairs) for cell in layout.cells[row]]
+    return [*map(escape, layout.labels[row]), *cells, shown]
+
+
+def _latex_cell(cell: Cell, pairs: int) -> str:
     note = rf" {{\footnotesize ({escape(cell.note)})}}" if cell.note else ""
     if cell.mean == "–":
         return f"--{note}"
@@ -106,19 +111,14 @@ def latex_cell(cell: Cell) -> str:
         return f"${number}${note}"
     second = rf"\Delta\,{{{cell.difference[0]}}}{cell.difference[1:]}"
     second += rf" \pm {cell.difference_half_width}" if cell.difference_half_width else ""
-    second = f"${second}${_mark(cell)}"
-    second += f" ({escape(cell.difference_note)})" if cell.difference_note else ""
-    return (
-        rf"\begin{{tabular}}[t]{{@{{}}r@{{}}}}${number}${note}\\"
-        rf"{{\footnotesize {second}}}\end{{tabular}}"
-    )
+    # A mark has no width, so that the numbers stand below each other.
+    second = f"${second}$" + (r"\rlap{$^{*}$}" if cell.marked else "")
+    second += rf"\hspace{{1ex}}(n = {cell.pairs})" if cell.pairs != pairs else ""
+    return _two_lines(f"${number}${note}", second)
 
 
-def _mark(cell: Cell) -> str:
-    if not cell.marked:
-        return ""
-    # Without width, so that the numbers stand below each other.
-    return "$^{*}$" if cell.difference_note else r"\rlap{$^{*}$}"
+def _two_lines(first: str, second: str) -> str:
+    return rf"\begin{{tabular}}[t]{{@{{}}r@{{}}}}{first}\\{{\footnotesize {second}}}\end{{tabular}}"
 
 
 def html_table(
@@ -133,10 +133,11 @@ def html_table(
     heads = [f"<th>{escape_html(name)}</th>" for name in layout.label_names]
     heads += [f'<th class="number">{escape_html(heading(column))}</th>' for column in columns]
     rows = []
-    for labels, cells, count in zip(layout.labels, layout.cells, layout.counts, strict=True):
+    for labels, cells, count, pairs in _rows(layout):
         entries = [f"<td>{escape_html(label)}</td>" for label in labels]
-        entries += [f'<td class="number">{_html_cell(cell)}</td>' for cell in cells]
-        rows.append(f'<tr>{"".join(entries)}<td class="number">{count}</td></tr>')
+        entries += [f'<td class="number">{_html_cell(cell, pairs)}</td>' for cell in cells]
+        entries.append(f'<td class="number">{_plain_count(count, pairs)}</td>')
+        rows.append(f"<tr>{''.join(entries)}</tr>")
     sentences = " ".join(filter(None, [_sentence(caption), layout.legend, _sentence(note)]))
     return "\n".join(
         [
@@ -156,20 +157,33 @@ def plain_cell(cell: Cell) -> str:
     return cell.mean + (f" ± {cell.half_width}" if cell.half_width else "")
 
 
-def plain_difference(cell: Cell) -> str:
-    """Return the second line of a cell as plain text, empty if it has none."""
+def plain_difference(cell: Cell, pairs: int) -> str:
+    """Return the second line of a cell as plain text, empty if it has none.
+
+    Args:
+        cell: with the difference to another row.
+        pairs: of the row; where the cell has fewer, it is said.
+    """
     if not cell.difference:
         return ""
     half = f" ± {cell.difference_half_width}" if cell.difference_half_width else ""
-    note = f" ({cell.difference_note})" if cell.difference_note else ""
+    note = f" (n = {cell.pairs})" if cell.pairs != pairs else ""
     return f"Δ {cell.difference}{half}{'*' * cell.marked}{note}"
 
 
-def _html_cell(cell: Cell) -> str:
+def _plain_count(count: int, pairs: int) -> str:
+    return str(count) if pairs in (0, count) else f"{count}, Δ {pairs}"
+
+
+def _rows(layout: Layout) -> Iterator[tuple[list[str], list[Cell], int, int]]:
+    return zip(layout.labels, layout.cells, layout.counts, layout.pairs, strict=True)
+
+
+def _html_cell(cell: Cell, pairs: int) -> str:
     number = escape_html(plain_cell(cell).replace("-", "−"))
     number = f"<strong>{number}</strong>" if cell.best else number
     number += f" <small>({escape_html(cell.note)})</small>" if cell.note else ""
-    second = escape_html(plain_difference(cell).replace("-", "−"))
+    second = escape_html(plain_difference(cell, pairs).replace("-", "−"))
     return number + (f"<br><small>{second}</small>" if second else "")
 
 
@@ -183,14 +197,15 @@ def markdown_table(
     layout = lay_out(groups, columns, against)
     heads = [*layout.label_names, *map(heading, layout.columns), "n"]
     lines = [_markdown_row(heads), "|".join(["", *(["---"] * len(heads)), ""])]
-    for labels, cells, count in zip(layout.labels, layout.cells, layout.counts, strict=True):
+    for labels, cells, count, pairs in _rows(layout):
         numbers = []
         for cell in cells:
             number = f"**{plain_cell(cell)}**" if cell.best else plain_cell(cell)
             number += f" ({cell.note})" if cell.note else ""
-            second = plain_difference(cell).replace("*", r"\*")
+            second = plain_difference(cell, pairs).replace("*", r"\*")
             numbers.append(number + (f", {second}" if second else ""))
-        lines.append(_markdown_row([*labels, *numbers, str(count)], verbatim=len(labels)))
+        numbers.append(_plain_count(count, pairs))
+        lines.append(_markdown_row([*labels, *numbers], verbatim=len(labels)))
     sentences = " ".join(filter(None, [_sentence(caption), layout.legend]))
     return "\n".join([*lines, "", _markdown_text(sentences), ""])
 

@@ -83,8 +83,8 @@ class Against:
 class Cell:
     """What one place of a table shows; `note` says where its count is not that of the row.
 
-    `difference`, its half width and its note are of the comparison with another row, and `marked`
-    says that it is significant.
+    `difference`, its half width and its number of pairs are of the comparison with another row, and
+    `marked` says that it is significant.
     """
 
     mean: str
@@ -93,13 +93,17 @@ class Cell:
     note: str = ""
     difference: str = ""
     difference_half_width: str = ""
-    difference_note: str = ""
+    pairs: int = 0
     marked: bool = False
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A table before it is LaTeX, HTML or Markdown: texts not yet escaped."""
+    """A table before it is LaTeX, HTML or Markdown: texts not yet escaped.
+
+    `counts` and `pairs` are the seeds of each row, and those that it shares with the row that it is
+    compared with; a cell with fewer says so itself.
+    """
 
     label_names: list[str]
     columns: list[Column]
@@ -107,6 +111,7 @@ class Layout:
     cells: list[list[Cell]]
     counts: list[int]
     runs: list[int]
+    pairs: list[int]
     against: str = ""
     unpaired: int = 0
     untested: bool = False
@@ -136,7 +141,7 @@ class Layout:
             return ""
         parts = [f"Δ: difference to {self.against} of the runs with equal seeds"]
         if any(cell.difference_half_width for cell in shown):
-            parts = [f"{parts[0]}, mean ± 95 % interval over n pairs unless said"]
+            parts = [f"{parts[0]}, mean ± 95 % interval over n pairs, or Δ n"]
             parts.append(f"* p < {ALPHA} in a paired t-test, {corrected}")
         if self.unpaired:
             parts.append(f"{self.unpaired} runs without a partner of equal seeds are in no Δ")
@@ -178,6 +183,7 @@ def lay_out(
         [list(row) for row in zip(*shown, strict=True)],
         counts,
         sorted({int(run) for group in groups for run in group.runs}),
+        [max(cells[i].pairs for cells in shown) for i in range(len(groups))],
         against.name if against else "",
         len(unpaired_runs(groups, against)) if against else 0,
         untested,
@@ -294,7 +300,7 @@ def _cell(
         cell.note,
         difference if difference.startswith("-") or not float(difference) else f"+{difference}",
         f"{test.half_width:.{column.digits}f}" if test.half_width is not None else "",
-        f"n = {test.n}" if test.n != count else "",
+        test.n,
         marked,
     )
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from replearn.analysis.latex import escape
 from replearn.analysis.table_origin import PrintedTable, read_tables
 from replearn.analysis.table_text import (
     heading,
-    latex_cell,
+    latex_row,
     plain_cell,
     plain_difference,
     row_name,
@@ -51,7 +50,7 @@ class TracedTable:
 
     def difference(self, row: int, column: int) -> str:
         """Return what a place prints and what the database gives, empty if they are equal."""
-        found, wanted = self.printed.entries[row][column], self._made(row, column)
+        found, wanted = self.printed.entries[row][column], latex_row(self.layout, row)[column]
         if found.split() == wanted.split():
             return ""
         place = f"row {row + 1} ({row_name(self.groups[row])}), column {self._heads()[column]}"
@@ -73,7 +72,7 @@ class TracedTable:
         if (other := self._compared_with(row)) is not None:
             lines.append(f"against row {other + 1} ({row_name(self.groups[other])}):")
             lines += self._values(other, score.key)
-            lines.append(plain_difference(cell) or "no pair of equal seeds")
+            lines.append(plain_difference(cell, cell.pairs) or "no pair of equal seeds")
         return lines
 
     def place(self, row: str, column: str) -> tuple[int, int]:
@@ -109,14 +108,6 @@ class TracedTable:
 
     def _heads(self) -> list[str]:
         return [*self.layout.label_names, *(c.name or c.key for c in self.layout.columns), "n"]
-
-    def _made(self, row: int, column: int) -> str:
-        labels = len(self.layout.label_names)
-        if column < labels:
-            return escape(self.layout.labels[row][column])
-        if column == labels + len(self.layout.columns):
-            return str(self.layout.counts[row])
-        return latex_cell(self.layout.cells[row][column - labels])
 
     def _values(self, row: int, key: str) -> Iterator[str]:
         for run, analysis in self.scored[row]:
@@ -222,5 +213,5 @@ def _plain(latex: str) -> str:
     """Return the LaTeX of one place as a reader sees it, nearly."""
     text = latex.replace(r"\\", ", ").replace(r"\pm", "±").replace(r"\Delta\,", "Δ ")
     text = re.sub(r"\\(begin|end)\{tabular\}(\[t\]\{@\{\}r@\{\}\})?", "", text)
-    text = re.sub(r"\\(mathbf|footnotesize|rlap)\b ?", "", text).replace("^", "")
+    text = re.sub(r"\\(mathbf|footnotesize|rlap)\b ?|\\hspace\{1ex\}", "", text).replace("^", "")
     return re.sub(r"[{}$]", "", text).strip() or "nothing"
