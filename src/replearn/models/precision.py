@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+PRECISIONS = ("fp32", "bf16")
+
 
 def full_precision(values: Tensor) -> Tensor:
     """Return half-precision values as float32, others as they are."""

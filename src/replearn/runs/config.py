@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from replearn.errors import InputError, nearest
+from replearn.models.precision import PRECISIONS  # not from training.engine: ignite takes a second
 from replearn.registry import lookup, parameters
-from replearn.training.engine import PRECISIONS
 
 # Keys that do not change what a run computes.
 VOLATILE = frozenset(

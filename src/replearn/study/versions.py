@@ -1,8 +1,8 @@
 """The versions that a run's numbers depend on."""
 
 import platform
+from importlib.metadata import version
 
-import ignite
 import numpy as np
 import safetensors
 import torch
@@ -13,7 +13,7 @@ def versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "ignite": ignite.__version__,
+        "ignite": version("pytorch-ignite"),  # importing it would take analyses a second
         "numpy": np.__version__,
         "safetensors": safetensors.__version__,
     }

@@ -10,11 +10,10 @@ from ignite.engine import Engine, Events
 from torch import Tensor, nn
 
 from replearn.errors import InputError
+from replearn.models.precision import PRECISIONS
 from replearn.training.batches import Batch
 from replearn.training.metrics import TermAverage
 from replearn.training.seeds import make_generator
-
-PRECISIONS = ("fp32", "bf16")
 
 
 class DivergedError(FloatingPointError):
