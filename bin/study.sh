@@ -76,7 +76,11 @@ look_for_data() { # NAME...: fill at_hand, and say what is there
   if [ "${#published[@]}" -gt 0 ]; then echo "at hand: $(join "${published[@]}")"; fi
   if [ "${#twins[@]}" -gt 0 ]; then echo "drawn by replearn in their place: $(join "${twins[@]}")"; fi
   if [ "${#absent[@]}" -gt 0 ]; then echo "not at hand: $(join "${absent[@]}")"; fi
-  if [ "$size" != paper ]; then return; fi
+  if [ "$size" != paper ]; then
+    [ "${#absent[@]}" -lt "$#" ] || fail "bin/run-$study: none of its data sets is at hand; from \
+scripts/, get one with python -m dataset get $1."
+    return
+  fi
   absent+=("${twins[@]}")
   if [ "${#absent[@]}" -eq 0 ]; then return; fi
   wanted=$(printf 'python -m dataset get %s, ' "${absent[@]}")
