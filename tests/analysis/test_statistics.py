@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ttest_1samp, ttest_rel
 
-from replearn.analysis.statistics import holm, paired_test, student_band, student_interval
+from replearn.analysis.statistics import (
+    holm,
+    paired_test,
+    pairs_interval,
+    student_band,
+    student_interval,
+)
 from replearn.errors import InputError
 
 NAN = float("nan")
@@ -185,3 +191,22 @@ def test_holm_is_the_closed_test_of_bonferroni(p):
 def test_lists_that_are_no_pairs_are_refused():
     with pytest.raises(InputError, match=r"two lists of one length, got \(3,\), \(2,\)"):
         paired_test([1, 2, 3], [1, 2])
+
+
+@pytest.mark.parametrize("n", [2, 3, 7])
+def test_interval_over_pairs_is_that_of_the_items_where_pairs_are_means_of_two(n):
+    x = np.random.default_rng(n).normal(size=n)
+    values = (x[:, None] + x) / 2
+    found, expected = pairs_interval(values), student_interval(x)
+    assert found.mean == pytest.approx(expected.mean)
+    assert (found.half_width is None) == (n < 3)
+    if n > 2:
+        assert found.half_width == pytest.approx(expected.half_width)
+    # The diagonal is of no pair.
+    assert pairs_interval(values + 9 * np.eye(n)).mean == pytest.approx(expected.mean)
+
+
+def test_one_item_has_no_pair_and_a_matrix_must_be_square():
+    assert math.isnan(pairs_interval([[1.0]]).mean)
+    with pytest.raises(InputError, match=r"a square matrix, not of shape \(2, 3\)"):
+        pairs_interval(np.zeros((2, 3)))

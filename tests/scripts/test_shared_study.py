@@ -43,6 +43,12 @@ def test_a_study_that_was_handed_on_is_analysed_and_traced(database, tmp_path, m
             assert torch.equal(before.model().encode(x)[0], after.model().encode(x)[0])
         assert do(similarity, "where.experiment=unsupervised", "measures=cka_linear", "fast",
                   "layers=mean", "progress=False") == 0  # fmt: skip
+        compared = find_runs({"experiment": "analysis.similarity"}, here).one()
+        alike = compared.result["cka_linear_same_layer"]
+        assert compared.result["cka_linear_same_layer_same_group"] == pytest.approx(alike)
+        report = compared.load("report.html")
+        assert "mean over the 2 ordered pairs of 2 runs. The same layer in n runs that" in report
+        assert f"unsupervised: {alike:.3f} (n = 2)." in report
         capsys.readouterr()
         assert command.main(["trace", str(table), "1", "loss", "--recompute"]) == 0
         out = capsys.readouterr().out

@@ -163,3 +163,32 @@ def holm(p: ArrayLike) -> np.ndarray:
     factors = np.arange(len(order), 0, -1)
     corrected[order] = np.minimum(np.maximum.accumulate(factors * p[order]), 1.0)
     return corrected
+
+
+def pairs_interval(values: ArrayLike, level: float = 0.95) -> Interval:
+    """Return the mean over all pairs of R items, with an interval over the items.
+
+    Pairs that share an item are not independent, so their number says nothing of the precision: the
+    interval is that of the R pseudo-values of the jackknife, which leave out one item each.
+
+    Args:
+        values: (R, R), of each ordered pair; the diagonal is left out.
+        level: the coverage, between 0 and 1.
+
+    Raises:
+        InputError: if `values` is no square matrix, or `level` is not between 0 and 1.
+
+    Source:
+        Arvesen (1969), Jackknifing U-statistics, Ann. Math. Stat. 40(6).
+    """
+    values = np.asarray(values, dtype=float)
+    n = len(values)
+    if values.shape != (n, n):
+        raise InputError(f"values of pairs are a square matrix, not of shape {values.shape}.")
+    if n < MIN_SEEDS:
+        mean = float(values[~np.eye(n, dtype=bool)].mean()) if n > 1 else math.nan
+        return Interval(mean, None, n)
+    values = np.where(np.eye(n, dtype=bool), 0.0, values)
+    total = values.sum()
+    without = (total - values.sum(0) - values.sum(1)) / ((n - 1) * (n - 2))
+    return student_interval(n * total / (n * (n - 1)) - (n - 1) * without, level)

@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from replearn.analysis.figures import heatmap_panel, similarity_heatmap
 from replearn.analysis.similarity import MEASURES, SimilarityResult
+from replearn.analysis.statistics import Interval
 from replearn.study.comparison import Source, between_runs
 from replearn.study.results import Results
+from replearn.study.seed_groups import same_layer_in_groups, seed_groups, sentence
 
 
 def draw_layer_maps(
@@ -30,20 +32,42 @@ def draw_layer_maps(
     numbers: dict[str, float | int] = {"runs": len(last), "representations": len(found.labels)}
     for label in found.values:
         measure = MEASURES[label.partition(":")[0]]
-        limits = (max(measure.range[0], 0.0), measure.range[1])
         name = label.replace(":", "-").replace("=", "-").replace(",", "-").lower()
         maps = {moment(last): between_runs(found, label, last, layers)}
         if untrained:
             maps[moment(untrained)] = between_runs(found, label, untrained, layers)
+        limits = _limits(measure.range, list(maps.values()))
         figure = heatmap_panel(
             list(maps.values()), list(maps), layers, measure=label, limits=limits,
             row_title="layer", column_title="layer of another run" if len(last) > 1 else "layer",
         )  # fmt: skip
-        results.figure(f"{name}_layers", figure, f"{label}: mean over pairs of runs")
-        numbers |= _equal_layers(label, maps)
+        in_groups = same_layer_in_groups(found, label, last, layers)
+        text = _what_is_averaged(label, last) + sentence(in_groups)
+        results.figure(f"{name}_layers", figure, f"{label}: mean over pairs of runs", text)
+        numbers |= _equal_layers(label, maps) | _within_groups(label, in_groups)
         if untrained:
             _draw_excess(results, name, label, maps, layers)
     return numbers
+
+
+def _what_is_averaged(label: str, sources: Sequence[Source]) -> str:
+    n, groups = len(sources), len(seed_groups(sources))
+    if n == 1:
+        return f"{label}: the layers of one run."
+    parted = f", which are of {groups} groups that differ in more than seeds" if groups > 1 else ""
+    return f"{label}: mean over the {n * (n - 1)} ordered pairs of {n} runs{parted}."
+
+
+def _within_groups(label: str, intervals: dict[str, Interval]) -> dict[str, float]:
+    """Return the mean over the groups, if there are any of several runs."""
+    means = [interval.mean for interval in intervals.values()]
+    return {f"{label}_same_layer_same_group": float(np.mean(means))} if means else {}
+
+
+def _limits(promised: tuple[float, float], maps: Sequence[NDArray]) -> tuple[float, float]:
+    """Return the ends of the colour scale: from 0, to what the measure promises or reaches."""
+    high = promised[1] if np.isfinite(promised[1]) else float(np.nanmax(maps)) or 1.0
+    return max(promised[0], 0.0), high
 
 
 def moment(sources: Sequence[Source]) -> str:
