@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 
 def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
     """Wait until a condition holds, and fail after some seconds."""
@@ -30,3 +32,11 @@ def kill(pid: int, signum: int = signal.SIGKILL) -> None:
         os.kill(pid, signum)
     except ProcessLookupError:
         pass
+
+
+def family(pid: int) -> list[int]:
+    """The pids of all that a process has started, and they."""
+    try:
+        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []

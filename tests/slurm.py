@@ -24,6 +24,7 @@ from replearn.sweep.task import end_with_parent
 
 ROOT = Path(__file__).parents[1] / ".slurm" / "root"
 VERSION = "22.05"
+NAMES = ("PATH", "LD_LIBRARY_PATH", "SLURM_CONF")  # of its environment
 CPUS, MEMORY = 8, 16_000  # of the node; MB
 CONF = """\
 ClusterName=test
@@ -93,6 +94,14 @@ class Slurm:
         states = [] if state == "all" else [f"--states={state}"]
         return self("squeue", "--noheader", "--format=%i", *states).split()
 
+    def clear(self) -> None:
+        """Kill all jobs."""
+        for how in (["--signal=KILL", "--full"], []):
+            if jobs := self.jobs():
+                command = ["scancel", "--quiet", *how, *jobs]
+                subprocess.run(command, env=self.environment, capture_output=True)
+        wait_until(lambda: not self.jobs(), 30)
+
 
 @contextmanager
 def started(folder: Path) -> Iterator[Slurm]:
@@ -138,10 +147,7 @@ def _is_idle(slurm: Slurm) -> bool:
 def _end(slurm: Slurm, daemons: list[subprocess.Popen]) -> None:
     """End all jobs at once, then the daemons."""
     try:
-        if jobs := slurm.jobs():
-            slurm("scancel", "--signal=KILL", "--full", *jobs)
-            slurm("scancel", *jobs)
-            wait_until(lambda: not slurm.jobs(), 30)
+        slurm.clear()
     except subprocess.CalledProcessError:
         pass  # without a controller there are no jobs
     for daemon in reversed(daemons):

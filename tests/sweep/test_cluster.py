@@ -99,7 +99,8 @@ def test_an_interface_that_is_not_there():
 
 def test_the_words_of_queues():
     given = Options(partition="p", account="a", walltime="1-01:02:03", directives=["-x"])
-    assert job_words("slurm", Options(gres="gpu:1"))["job_extra_directives"] == ["--no-requeue", "--gres=gpu:1"]
+    on_gpu = job_words("slurm", Options(gres="gpu:1"))
+    assert on_gpu["job_extra_directives"] == ["--no-requeue", "--gres=gpu:1"]
     assert job_words("pbs", given) == {
         "queue": "p", "account": "a", "walltime": "25:02:03", "job_extra_directives": ["-x"],
     }  # fmt: skip

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from processes import is_alive, kill, wait_until
+from processes import family, is_alive, kill, wait_until
 
 from replearn.errors import InputError
 from replearn.sweep import engine
@@ -41,14 +41,6 @@ def drive(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen]]:
         for process in [*family(driver.pid), driver.pid]:
             kill(process)
         driver.communicate()
-
-
-def family(pid: int) -> list[int]:
-    """The pids of all that a process has started, and they."""
-    try:
-        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
 
 
 def workers_of(pid: int) -> list[int]:

@@ -1,52 +1,34 @@
-"""Real runs in sweeps: two drivers at once, and a driver that is killed."""
+"""Real runs in sweeps, typed as commands: what is killed on the way, what is left at the end."""
 
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import os
+import pty
 
 import psutil
 import pytest
-from processes import is_alive, kill, wait_until
+from processes import family, is_alive, kill, wait_until
+from small_runs import check_whole, training
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
-WORDS = "experiments.unsupervised with dataset.digits model.higgins training.beta progress=False"
+import sweep as command
+from replearn.runs.server import server_status, start_server
+
+pytestmark = pytest.mark.slow
+LOCAL = "--cluster local --workers 1 --threads 1"
 
 
 @pytest.fixture
-def sweep(database, monkeypatch) -> Iterator[Callable[..., subprocess.Popen]]:
-    """A function that starts `python -m sweep`; it and all it started are gone at the end."""
-    started = []
+def own_server(server_folders, database, monkeypatch):
+    """The folder of a server of this test alone, which may be killed."""
+    from replearn.runs.database import open_database
 
-    def start(options: str, words: str) -> subprocess.Popen:
-        command = [sys.executable, "-m", "sweep", *options.split(), *WORDS.split(), *words.split()]
-        started.append(
-            subprocess.Popen(
-                command,
-                cwd=SCRIPTS,
-                text=True,
-                start_new_session=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-            )  # fmt: skip
-        )
-        return started[-1]
-
-    yield start
-    for driver in started:
-        try:
-            left = psutil.Process(driver.pid).children(recursive=True)
-        except psutil.NoSuchProcess:
-            left = []
-        for pid in [*(child.pid for child in left), driver.pid]:
-            kill(pid)
-        driver.communicate()
+    folder = server_folders()
+    monkeypatch.setenv("MONGO_URL", start_server(folder))
+    return folder, open_database()
 
 
-@pytest.mark.slow
 def test_two_drivers_of_one_sweep_run_each_point_once(sweep, database):
-    drivers = [sweep("--cluster inline", "training.steps=1 seed=0,1") for _ in range(2)]
+    """One of them counts only runs of this code, and both have the same claims."""
+    codes = ("any", "same")
+    drivers = [sweep(f"--cluster inline --code {code}", "seed=0,1", steps=1) for code in codes]
     for driver in drivers:
         output, _ = driver.communicate(timeout=120)
         assert driver.returncode == 0, output
@@ -56,21 +38,54 @@ def test_two_drivers_of_one_sweep_run_each_point_once(sweep, database):
     assert sorted(run["config"]["seed"] for run in runs) == [0, 1]
 
 
-@pytest.mark.slow
-def test_the_command_goes_on_with_what_a_killed_driver_left(sweep, database):
-    words = "training.steps=200 training.log_every=10 training.validate_every=200"
-    driver = sweep("--cluster local --workers 1 --threads 1", words)
-    wait_until(lambda: database.runs.find_one({"artifacts.name": "step-00000010.safetensors"}), 90)
-    left = [child.pid for child in psutil.Process(driver.pid).children(recursive=True)]
-    driver.send_signal(signal.SIGKILL)
+def test_a_worker_is_killed_and_the_database_goes_away(sweep, own_server):
+    folder, database = own_server
+    driver = sweep(LOCAL, "")
+    wait_until(lambda: training(database), 120)
+    first, pid = training(database)
+    kill(psutil.Process(pid).ppid())  # Dask's worker: the run goes with it, and both come again
+    wait_until(lambda: (found := training(database)) and found[0]["_id"] != first["_id"], 120)
+    kill(server_status(folder).pid)
+    wait_until(lambda: server_status(folder).pid is None)
+    start_server(folder)
+    output, _ = driver.communicate(timeout=180)
+    assert driver.returncode == 0, output
+    assert "Traceback" not in output
+    check_whole(database, 1)
+    assert database.runs.find_one({"info.resumed_from": first["_id"], "status": "COMPLETED"})
+
+
+def test_the_command_goes_on_after_a_killed_driver_and_ctrl_c(sweep, database, capsys):
+    driver = sweep(LOCAL, "")
+    wait_until(lambda: training(database), 120)
+    left = family(driver.pid)
+    kill(driver.pid)
     driver.wait()
     wait_until(lambda: not any(map(is_alive, left)), 60)
     (first,) = database.runs.find()
     assert first["status"] == "INTERRUPTED"
-    again = sweep("--cluster inline", words)
-    output, _ = again.communicate(timeout=120)
-    assert again.returncode == 0, output
-    last = database.runs.find_one({"status": "COMPLETED"})
-    assert last["info"]["resumed_from"] == first["_id"] and database.runs.count_documents({}) == 2
-    steps = database.metrics.find_one({"run_id": last["_id"], "name": "train.loss"})["steps"]
-    assert steps == list(range(10, 201, 10))
+
+    terminal, inside = pty.openpty()
+    driver = sweep(LOCAL, "", stdout=inside, stderr=inside, preexec_fn=lambda: os.login_tty(inside))
+    os.close(inside)
+    wait_until(lambda: training(database), 120)
+    left = family(driver.pid)
+    os.write(terminal, b"\x03")
+    wait_until(lambda: driver.poll() is not None, 90)
+    assert driver.returncode == 130
+    said = os.read(terminal, 65536).decode()
+    os.close(terminal)
+    assert said.rstrip().endswith("stopped; the same command goes on") and "Traceback" not in said
+    wait_until(lambda: not any(map(is_alive, left)))
+    second = database.runs.find_one({"info.resumed_from": first["_id"]})
+    assert second["status"] == "INTERRUPTED"
+
+    assert command.main(["status"]) == 1
+    assert (
+        capsys.readouterr()
+        .out.splitlines()[1]
+        .startswith(f"interrupted      1  run {second['_id']}")
+    )
+    assert command.main(["--cluster", "inline", "retry"]) == 0
+    check_whole(database, 1)
+    assert database.runs.find_one({"status": "COMPLETED"})["info"]["resumed_from"] == second["_id"]

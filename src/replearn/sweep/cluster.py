@@ -26,7 +26,6 @@ CONFIG = {
     "distributed.scheduler.unknown-task-duration": "1h",
     "distributed.scheduler.worker-saturation": 1.0,
     "distributed.scheduler.allowed-failures": 3,
-    "distributed.deploy.lost-worker-timeout": "2s",  # one that is cut off does not come back
     "distributed.worker.memory.terminate": False,  # a run is a process of its own
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.spill": False,
@@ -120,9 +119,11 @@ def open_pool(
         raise InputError(
             f"cluster={cluster} needs {error.name}: pip install '.[sweep]', or take inline"
         ) from None
-    for logger in ("distributed", "distributed.client"):
+    for logger in ("distributed", "distributed.client", "tornado.application"):
         logging.getLogger(logger).setLevel(logging.CRITICAL)
-    with config.set(CONFIG):
+    # A worker that dies is started again by its nanny: on a busy machine that takes a while.
+    patience = {"distributed.deploy.lost-worker-timeout": "1h" if cluster == "local" else "15s"}
+    with config.set(CONFIG | patience):
         if cluster == "local":
             opened = _local(options, n_gpu, n_cpu, environment)
         elif cluster in QUEUES:

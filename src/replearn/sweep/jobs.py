@@ -5,6 +5,7 @@ many at once, and leave before their walltime is over: the run stores its state,
 goes on with it.
 """
 
+import itertools
 import logging
 import re
 import shlex
@@ -66,7 +67,7 @@ def open_jobs(
     from replearn.sweep.cluster import deaf_to_ctrl_c
     from replearn.sweep.worker import Environment
 
-    make = getattr(dask_jobqueue, CLASSES[queue])
+    make = _never_twice(getattr(dask_jobqueue, CLASSES[queue]))
     refusals: list[str] = []
     with ExitStack() as stack:
         keys = stack.enter_context(key_folder(folder))
@@ -86,7 +87,7 @@ def open_jobs(
                 python=shlex.quote(sys.executable),
                 death_timeout=60,
                 worker_extra_args=[
-                    *("--nthreads", "1", "--no-dashboard"),
+                    *("--nthreads", "1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"),
                     *("--lifetime", f"{lifetime}s", "--lifetime-stagger", f"{stagger}s"),
                 ],
                 job_script_prologue=list(options.prologue),
@@ -207,6 +208,21 @@ def _host(interface: str | None) -> dict[str, Any]:
     from distributed.utils import get_ip
 
     return {} if interface else {"host": get_ip()}
+
+
+def _never_twice(cluster_class: type) -> type:
+    """Return a class of clusters that gives no name of a worker twice.
+
+    Dask closes whoever has the name of a lost worker some seconds later: that must not be the one
+    that `JobWatch` has asked for in its place.
+    """
+    numbers = itertools.count()
+
+    class NeverTwice(cluster_class):
+        def _new_worker_name(self, worker_number: int) -> str:
+            return f"{self._name}-{next(numbers)}"
+
+    return NeverTwice
 
 
 def _noting_refusals(job_class: type, refusals: list[str]) -> type:

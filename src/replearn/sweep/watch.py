@@ -21,8 +21,8 @@ NEVER = re.compile(
 class JobWatch(Watch):
     """Asks SLURM for the jobs that have no worker yet; of other queues it sees only refusals.
 
-    A job that has left the queue before its worker was there is asked for anew: Dask replaces
-    workers, of which it never saw this one.
+    Another job is asked for in place of one that has left the queue; Dask itself replaces workers,
+    but none that it never saw.
 
     Args:
         queue: its name.
@@ -86,7 +86,7 @@ class JobWatch(Watch):
                 f"another partition"
             )
         gone = ids.keys() - states.keys()
-        dead = gone & self._gone  # for some seconds: Dask replaces those that had a worker
+        dead = gone & self._gone  # for some seconds: squeue may just have been asked too early
         self._gone = gone - dead
         if dead:
             self._rounds += 1
