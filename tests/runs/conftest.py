@@ -6,9 +6,12 @@ import sys
 import time
 from pathlib import Path
 
+import gridfs
 import pytest
 import sacred
+import torch
 from sacred import Experiment, stdout_capturing
+from safetensors.torch import save
 
 import replearn
 from replearn.runs.claims import claim
@@ -147,3 +150,42 @@ def steal(database):
         return claim(database, database.claims.find_one()["_id"], "thief")
 
     return steal
+
+
+@pytest.fixture
+def elsewhere(database):
+    """A second database on the same server."""
+    other = database.client[f"{database.name}_2"]
+    yield other
+    database.client.drop_database(other.name)
+
+
+@pytest.fixture
+def study(database, store_run):
+    """Two training runs that share a source file, and an analysis of them; ids 1, 2 and 3."""
+    source = gridfs.GridFS(database).put(
+        b"code", filename="/repo/src/a.py", md5="0" * 32, metadata={"sha256": None}
+    )
+    for seed in (0, 1):
+        store_run(
+            {"seed": seed, "beta": 0.5, "none": None},
+            metrics={"val.loss": [2.0, float("nan"), float(seed)]},
+            artifacts={"step-00000100.safetensors": save({"w": torch.tensor([1.0, 2.0])})},
+        )
+    store_run(experiment="analysis.model", artifacts={"table.tex": b"\\toprule"})
+    database.runs.update_many(
+        {"_id": {"$in": [1, 2]}}, {"$set": {"experiment.sources": [["src/a.py", source]]}}
+    )
+    database.runs.update_one({"_id": 3}, {"$set": {"info.source_runs": [1, 2]}})
+    return database
+
+
+@pytest.fixture
+def everything():
+    """A function: how many documents the collections of runs have."""
+
+    def count(database) -> dict[str, int]:
+        names = ("runs", "metrics", "fs.files", "fs.chunks")
+        return {name: database[name].count_documents({}) for name in names}
+
+    return count
