@@ -84,8 +84,8 @@ scripts/, get one with python -m dataset get $1."
   absent+=("${twins[@]}")
   if [ "${#absent[@]}" -eq 0 ]; then return; fi
   wanted=$(printf 'python -m dataset get %s, ' "${absent[@]}")
-  wanted="bin/run-$study --paper wants the published files of all its data sets, and of \
-${#absent[@]} they are not at hand: from scripts/, get them with ${wanted%, }, or take --desk."
+  wanted="bin/run-$study --paper wants the published files of all its data sets; from scripts/, get \
+those that are not at hand: ${wanted%, }; or take --desk."
   if [ -z "$dry" ]; then fail "$wanted"; fi
   echo "$wanted" >&2
 }
@@ -110,10 +110,10 @@ left_out() { # a sentence for captions, or nothing
   if [ "${#untaken[@]}" -gt 0 ]; then printf 'Left out by --fast: %s. ' "$(join "${untaken[@]}")"; fi
 }
 
-announce() { # WORD...: print a command line as one can type it; long lists are cut
+announce() { # WORD...: print a command line as one can type it, but that long lists of ids are cut
   local word line='python -m'
   for word in "$@"; do
-    if [ "${#word}" -gt 400 ]; then word="${word:0:200}...${word: -20}"; fi
+    if [[ $word =~ ^(run|where.id)= && ${#word} -gt 400 ]]; then word="${word:0:200}...${word: -20}"; fi
     if [[ $word != *[!A-Za-z0-9_.,=/:+-]* ]]; then line+=" $word"; else line+=" ${word@Q}"; fi
   done
   printf '\n%s\n' "$line"
