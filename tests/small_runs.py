@@ -1,9 +1,9 @@
 """Trainings of some seconds in sweeps: their words, how far they are, and whether none is amiss."""
 
-EVERY, STEPS = 10, 120  # its weights are stored at step 10; a resume state every second
+EVERY, STEPS = 10, 120  # its weights are stored at step 10
 WORDS = (
     "experiments.unsupervised with dataset.digits model.fully_connected training.beta "
-    f"training.batch_size=16 training.n_validation=64 training.log_every={EVERY} resume_every=1 "
+    f"training.batch_size=16 training.n_validation=64 training.log_every={EVERY} "
 )
 
 

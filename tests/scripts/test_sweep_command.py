@@ -125,6 +125,26 @@ def test_what_cannot_be_is_one_sentence(python_sweep, database, argv, sentence):
     assert database.sweeps.count_documents({}) == 0
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("slurm --interface lo --walltime 00:02:00", "less than the 120 s between two resume stat"),
+        ("slurm --interface lo --walltime 4h", "walltime must look like 04:00:00 or 2-12:00:00"),
+        ("slurm --interface l0", "this machine has no network interface 'l0'; did you mean 'lo'"),
+        ("slurm", "the nodes of a queue cannot reach a database on the loopback: name a server"),
+        ("pbs --interface lo --gres gpu:1", "gres is a word of slurm, not of pbs"),
+        ("pbs --interface lo", "there is no command 'qsub' on this machine"),
+        ("tcp://127.0.0.1:9", "no Dask scheduler answers at tcp://127.0.0.1:9"),
+        ("tcp://scheduler", "looks like tcp://HOST:8786, got 'tcp://scheduler'"),
+        ("local --gpus 65", "gpus=65, but this machine shows "),
+    ],
+)
+def test_a_cluster_that_cannot_work_costs_nothing(python_sweep, database, options, sentence):
+    code, _, err = python_sweep("--cluster", *options.split(), MODULE, "with", *TINY)
+    assert code == 1 and sentence in err and err.count("\n") == 1
+    assert database.sweeps.count_documents({}) == database.runs.count_documents({}) == 0
+
+
 def test_a_missing_dask_is_said(python_sweep, monkeypatch):
     monkeypatch.setattr(command, "find_spec", lambda name: None)
     code, _, err = python_sweep(MODULE, "with", "fast")

@@ -9,6 +9,7 @@ import threading
 import pytest
 from processes import is_alive, kill, wait_until
 
+from replearn.runs.database import close_clients
 from replearn.sweep import task as module
 from replearn.sweep.task import Outcome, Task, run_task, stop_tasks
 
@@ -187,3 +188,4 @@ def test_a_task_waits_for_the_database(nap, noted, monkeypatch):
     outcome = run_task(task)
     assert outcome.exit_code == 1 and outcome.may_succeed and noted() == []
     assert outcome.sentence.startswith("no MongoDB server answers at mongodb://127.0.0.1:9")
+    close_clients()
