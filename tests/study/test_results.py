@@ -1,8 +1,8 @@
-"""What captions say of data sets."""
+"""What captions say of runs and their data sets."""
 
 from types import SimpleNamespace
 
-from replearn.study.results import twin_note
+from replearn.study.results import shared_facts, twin_note
 
 
 def test_captions_tell_twins_and_what_else_a_data_set_says():
@@ -15,3 +15,18 @@ def test_captions_tell_twins_and_what_else_a_data_set_says():
     ]
     runs = [SimpleNamespace(info={"dataset": each}) for each in sets] + [SimpleNamespace(info={})]
     assert twin_note(runs) == "Redrawn. twin of circles Unclipped."
+
+
+def test_captions_say_what_all_runs_share():
+    def run(encoder, beta, data="digits"):
+        loss = {"name": "beta_vae", "params": {"beta": beta, "likelihood": "bernoulli"}}
+        parts = {"dataset": {"name": data}, "model": {"encoder": encoder}}
+        return SimpleNamespace(config={**parts, "training": {"loss": loss}, "seed": 0})
+
+    assert shared_facts([run("kim", 4), run("kim", 4)]) == {
+        "data": "digits", "encoder": "kim", "loss": "beta_vae, beta=4",
+    }  # fmt: skip
+    assert shared_facts([run("kim", 4), run("burgess", 8)]) == {"data": "digits"}
+    assert shared_facts([run("kim", 4), run("kim", 4, "mnist"), run(None, 4)]) == {
+        "loss": "beta_vae, beta=4"
+    }

@@ -90,12 +90,14 @@ def results_of(
     Args:
         run: the Sacred run of the analysis.
         title: heading of `report.html`.
-        sources: the runs that are analysed; every caption names them, and a twin among their data.
+        sources: the runs that are analysed; every caption names them, what they share, and a twin
+            among their data.
         facts: what every caption also says, such as the number of probe images.
     """
     from replearn.analysis.figures import caption_line
     from replearn.analysis.report import Section, SourceRuns, Values, write_report
 
+    facts = shared_facts(sources) | facts
     caption = caption_line([source.id for source in sources], twin_note(sources), **facts)
     folder = analysis_folder(run)
     partial = folder.with_name(f".{folder.name}.partial")
@@ -128,18 +130,30 @@ def _origin(run: "SacredRun", sources: Sequence[Run]) -> dict[str, Any]:
 
 def describe(run: Run) -> str:
     """Return what a run is in a few words: experiment, model, data, objective, seed."""
+    facts = _facts(run)
+    parts = [run.experiment, facts["encoder"], facts["data"], facts["loss"]]
+    return ", ".join(str(part) for part in [*parts, f"seed {run.config.get('seed')}"] if part)
+
+
+def shared_facts(sources: Sequence[Run]) -> dict[str, str]:
+    """Return data set, encoder and loss (with its strengths), as far as all runs share them."""
+    first, *others = map(_facts, sources)
+    return {
+        name: value
+        for name, value in first.items()
+        if value and all(other[name] == value for other in others)
+    }
+
+
+def _facts(run: Run) -> dict[str, str | None]:
     config = run.config
     loss = config.get("training", {}).get("loss", {})
     strength = [f"{k}={v}" for k, v in loss.get("params", {}).items() if k in STRENGTHS]
-    parts = [
-        run.experiment,
-        config.get("model", {}).get("encoder"),
-        config.get("dataset", {}).get("name"),
-        loss.get("name"),
-        *strength,
-        f"seed {config.get('seed')}",
-    ]
-    return ", ".join(str(part) for part in parts if part)
+    return {
+        "data": config.get("dataset", {}).get("name"),
+        "encoder": config.get("model", {}).get("encoder"),
+        "loss": ", ".join(filter(None, [loss.get("name"), *strength])),
+    }
 
 
 def twin_note(sources: Sequence[Run]) -> str:
