@@ -43,7 +43,8 @@ def main(argv: Sequence[str]) -> int:
     page = root() / "docs" / "reliability.md"
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         try:
-            found, problems = unleash(Path(folder), seconds, args.seed, args.points)
+            compared = REPEATED if args.seconds is None else 1
+            found, problems = unleash(Path(folder), seconds, args.seed, args.points, compared)
         except InputError as error:
             print(f"python -m chaos: {error}", file=sys.stderr)
             return 1
@@ -55,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def unleash(
-    folder: Path, seconds: float, seed: int, points: int
+    folder: Path, seconds: float, seed: int, points: int, repeated: int
 ) -> tuple[dict[str, str], list[str]]:
     """Let the chaos go on for so long; return figures by name, and what is amiss in the end."""
     begin = time.monotonic()
@@ -88,7 +89,7 @@ def unleash(
         database = open_database()
         undisturbed = database.client["undisturbed"]
         problems = list(problems_of(database, sweeps.seeds))
-        compared = [run["config"]["seed"] for run in resumed(database)][:REPEATED]
+        compared = [run["config"]["seed"] for run in resumed(database)][:repeated]
         for each in compared:
             if each > 0:
                 sweeps.run_alone(each, "undisturbed")

@@ -92,7 +92,7 @@ class Sweeps:
                     self.seeds += range(first, first + self.points)
                 self._type()
             self._look()
-            time.sleep(0.1)
+            time.sleep(0.3)
         return False
 
     def finish(self) -> None:
@@ -157,11 +157,11 @@ class Sweeps:
                 self._seen[self._driver.pid] = psutil.Process(self._driver.pid)
             except psutil.NoSuchProcess:
                 pass
-        for process in self._alive():
-            try:
-                self._seen |= {p.pid: p for p in process.children(recursive=True)}
-            except psutil.NoSuchProcess:
-                pass
+        table = [(p, p.info["ppid"]) for p in psutil.process_iter(["ppid"])]
+        known = {process.pid for process in self._alive()}
+        while new := {p.pid: p for p, parent in table if parent in known and p.pid not in known}:
+            self._seen |= new
+            known |= new.keys()
 
     def _alive(self) -> list[psutil.Process]:
         found = []
