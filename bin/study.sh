@@ -160,8 +160,12 @@ results() { # where everything lies; 1 if something has not finished
       continue
     fi
     for number in "${numbers[@]}"; do
-      find "$folder/$number" \( -name '*.pdf' -o -name '*.tex' -o -name report.html \) 2>/dev/null |
-        sort | sed 's/^/  /'
+      if [ -d "$folder/$number" ]; then
+        find "$folder/$number" \( -name '*.pdf' -o -name '*.tex' -o -name report.html \) |
+          sort | sed 's/^/  /'
+      else
+        echo "  run $number of analysis.${each%%:*}: its files are in the database alone"
+      fi
     done
   done
   if [ -n "$unfinished" ]; then
