@@ -113,15 +113,22 @@ def measure_table() -> str:
         low, high = (f"{end:.4g}" for end in m.range)
         rows.append(
             (
-                f"`{name}`", f"{low} … {high}", f"{m.identical:g}",
+                f"`{name}`", f"{low} … {high}", "" if m.identical is None else f"{m.identical:g}",
                 "higher" if m.higher_is_closer else "lower", "yes" if m.symmetric else "no",
-                "yes" if m.is_metric else "no", ", ".join(sorted(m.invariant_to)),
+                "yes" if m.is_metric else "no", _invariances(m),
                 "yes" if m.null else "", m.source,
             )
         )  # fmt: skip
     head = ("measure", "range", "of itself", "closer is", "symmetric", "metric", "invariant to",
             "null", "source")  # fmt: skip
     return markdown(head, rows)
+
+
+def _invariances(measure) -> str:
+    text = ", ".join(sorted(measure.invariant_to))
+    if measure.invariant_to_second is None:
+        return text
+    return f"{text}; of the second: {', '.join(sorted(measure.invariant_to_second))}"
 
 
 def registry_table(registry, key: str) -> str:

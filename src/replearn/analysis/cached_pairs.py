@@ -16,7 +16,7 @@ from torch import Tensor
 from replearn.analysis.cache import TensorCache
 from replearn.analysis.similarity.all_pairs import needs
 from replearn.analysis.similarity.assembly import Assembly, Block, compute_block
-from replearn.analysis.similarity.measure import Chosen, choose_all
+from replearn.analysis.similarity.measure import choose_all
 from replearn.analysis.similarity.measures import MEASURES
 from replearn.analysis.similarity.representation import ConstantError, Representation, prepare
 from replearn.analysis.similarity.result import SimilarityResult
@@ -77,7 +77,7 @@ def compare_cached(
     place = {label: i for i, label in enumerate(labels)}
     parts = list(_parts(labels, keys, cache, memory_gib * 2**30 / 8, groups))
     pairs = [(one, other) for i, one in enumerate(parts) for other in parts[i:]]
-    folder, specs = str(cache.folder.resolve()), [_spec(c) for c in chosen]
+    folder, specs = str(cache.folder.resolve()), [c.spec for c in chosen]
     blocks = [
         ({x: keys[x] for x in one}, {x: keys[x] for x in other}, specs, folder, memory_gib)
         for one, other in pairs
@@ -158,7 +158,3 @@ def _parts(
         group.append(label)
         held += size
     yield group
-
-
-def _spec(chosen: Chosen) -> dict[str, Any]:
-    return {"name": chosen.measure.name, **chosen.params}

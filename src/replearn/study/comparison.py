@@ -12,7 +12,13 @@ from torch import Tensor, nn
 
 from replearn.analysis.activations import code_version, fingerprint
 from replearn.analysis.cache import cached_representations, representation_keys
-from replearn.analysis.similarity import SimilarityResult, compare_all
+from replearn.analysis.similarity import (
+    MEASURES,
+    Chosen,
+    SimilarityResult,
+    choose_all,
+    compare_all,
+)
 from replearn.errors import InputError, nearest
 from replearn.runs.config import canonical, what_images
 from replearn.runs.rebuild import network_of
@@ -238,11 +244,14 @@ def compare_layers(
     **options: Any,
 ) -> SimilarityResult:
     """Return the similarity of all pairs of (network, layer)."""
-    return compare_all(
-        Representations(sources, layers, probe, **options),
-        listed(measures, "measures"),
-        progress=progress,
-    )
+    chosen = choose_all(listed(measures, "measures"), MEASURES)
+    made = Representations(sources, layers, probe, reduced=may_reduce(chosen), **options)
+    return compare_all(made, [one.spec for one in chosen], progress=progress)
+
+
+def may_reduce(chosen: Sequence[Chosen]) -> bool:
+    """Return whether wide layers may be kept as the coordinates that their Gram matrix gives."""
+    return all(one.measure.reducible for one in chosen)
 
 
 def between_runs(

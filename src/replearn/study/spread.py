@@ -5,7 +5,7 @@ from typing import Any
 
 from replearn.analysis.cache import TensorCache
 from replearn.analysis.cached_pairs import MapBlocks, compare_cached
-from replearn.analysis.similarity import SimilarityResult
+from replearn.analysis.similarity import MEASURES, SimilarityResult, choose_all
 from replearn.errors import InputError
 from replearn.runs.config import canonical
 from replearn.runs.query import load_run
@@ -16,6 +16,7 @@ from replearn.study.comparison import (
     Source,
     common_probe,
     listed,
+    may_reduce,
     targets,
 )
 from replearn.study.probes import Probe
@@ -44,6 +45,8 @@ def compare_layers_on(
     cache = TensorCache()
     kept = {name: cache.keep(targets(probe, name)) for name in layers if name in TARGETS}
     made = [name for name in layers if name not in TARGETS]
+    chosen = choose_all(listed(measures, "measures"), MEASURES)
+    options = {**options, "reduced": may_reduce(chosen)}
     here = Representations(sources, made, probe, **options)
     keys = {source: here.keys_of(source) for source in sources}
     empty = [source for source, own in keys.items() if any(k not in cache for k in own.values())]
@@ -57,7 +60,7 @@ def compare_layers_on(
             )
     return compare_cached(
         {source.label(name): (keys[source] | kept)[name] for source in sources for name in layers},
-        listed(measures, "measures"),
+        [one.spec for one in chosen],
         cache,
         map_blocks,
     )

@@ -10,10 +10,13 @@ def test_compact_keeps_all_similarities(mixed):
     reduced = {name: compact(x) for name, x in mixed.items()}
     assert reduced["repeated"].shape == (60, 6)
     assert reduced["wide"].shape[1] <= 59
-    whole, small = compare_all(mixed, MEASURES), compare_all(reduced, MEASURES)
-    for name in MEASURES:
-        atol = 1e-12 if MEASURES[name].higher_is_closer else 2e-7
-        np.testing.assert_allclose(small.values[name], whole.values[name], rtol=0, atol=atol)
+    names = [name for name, measure in MEASURES.items() if measure.reducible]
+    assert {"cka_linear", "distance_correlation", "gulp"} <= set(names)
+    assert not {"eos", "pwcca", "jaccard", "hard_correlation_match"} & set(names)
+    whole, small = compare_all(mixed, names), compare_all(reduced, names)
+    for name in names:
+        atol = 1e-9 if MEASURES[name].higher_is_closer else 1e-4
+        np.testing.assert_allclose(small.values[name], whole.values[name], rtol=1e-6, atol=atol)
 
 
 @pytest.mark.parametrize("d", [30, 200])

@@ -8,7 +8,7 @@ import numpy as np
 from replearn.analysis.similarity.assembly import Assembly, check_inputs, compute_block
 from replearn.analysis.similarity.measure import Chosen, choose, choose_all
 from replearn.analysis.similarity.measures import MEASURES
-from replearn.analysis.similarity.products import Products, Progress
+from replearn.analysis.similarity.products import Progress
 from replearn.analysis.similarity.representation import (
     ConstantError,
     Representation,
@@ -37,7 +37,7 @@ def compare(x: Any, y: Any, measure: str | Mapping[str, Any] = "cka_debiased") -
     first = prepare(x, "the first representation", **kept)
     second = prepare(y, "the second representation", **kept)
     check_inputs([chosen], {"the first": first.n, "the second": second.n})
-    value = float(chosen.values(Products([first], [second]))[0, 0])
+    value = float(compute_block([chosen], [first], [second], 2**29).values[chosen.label][0, 0])
     if np.isnan(value):
         raise InputError(f"{chosen.label} has no value here: {chosen.measure.undefined_when}.")
     return value
@@ -174,10 +174,15 @@ def progress_bars() -> Callable[[str, int, int], None]:
     return show
 
 
-def needs(chosen: Iterable[Chosen]) -> dict[str, bool]:
+def needs(chosen: Iterable[Chosen]) -> dict[str, Any]:
     """Return what `prepare` must keep for these measures."""
     chosen = list(chosen)
-    return {need: any(need in c.measure.uses for c in chosen) for need in ("coordinates", "gram")}
+    kept: dict[str, Any] = {
+        need: any(need in c.measure.uses for c in chosen)
+        for need in ("coordinates", "gram", "factors")
+    }
+    described = {c.description: c.describe for c in chosen if c.measure.describe is not None}
+    return kept | {"describe": described}
 
 
 def _check_probes(representations: Mapping[str, Any], probes: Mapping[str, str] | None) -> None:

@@ -43,11 +43,16 @@ def compute_block(
         memory: bytes for intermediate products.
         progress: told of every finished part.
     """
-    values, nulls = _matrices(chosen, Products(rows, columns, memory, progress))
-    one_way = [c for c in chosen if not c.measure.symmetric]
+    products = Products(rows, columns, memory, progress)
+    one_by_one = [c for c in chosen if c.measure.pairwise]
+    others = [c for c in chosen if not c.measure.pairwise]
+    values, nulls = _matrices(others, products)
+    pairs, back = _pairs(one_by_one, products)
+    one_way = [c for c in others if not c.measure.symmetric]
     if rows is columns or not one_way:
-        return Block(values, nulls)
-    return Block(values, nulls, *_matrices(one_way, Products(columns, rows, memory, progress)))
+        return Block(values | pairs, nulls, back)
+    reverse, reverse_nulls = _matrices(one_way, Products(columns, rows, memory, progress))
+    return Block(values | pairs, nulls, reverse | back, reverse_nulls)
 
 
 def _matrices(
@@ -59,6 +64,27 @@ def _matrices(
         if (null := one.null(products)) is not None:
             nulls[one.label] = null
     return values, nulls
+
+
+def _pairs(
+    chosen: Sequence[Chosen], products: Products
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return (I, J) and (J, I) by measure; each cross product is made once, for all measures."""
+    if not chosen:
+        return {}, {}
+    shape = len(products.rows), len(products.columns)
+    there = {c.label: np.full(shape, np.nan) for c in chosen}
+    back = there if products.symmetric else {c.label: np.full(shape[::-1], np.nan) for c in chosen}
+    for i, j, cross in products.crosses():
+        swapped = cross.swapped
+        for one in chosen:
+            value = one.measure.matrix(cross, **one.params)
+            there[one.label][i, j] = value
+            if not one.measure.symmetric:
+                value = one.measure.matrix(swapped, **one.params)
+            if i != j or not products.symmetric:
+                back[one.label][j, i] = value
+    return there, {} if products.symmetric else back
 
 
 class Assembly:

@@ -3,6 +3,12 @@
 import numpy as np
 
 from replearn.analysis.similarity.products import Products
+from replearn.analysis.similarity.promises import (
+    LINEAR_FAMILY,
+    RESI,
+    SHAPE,
+    similarity,
+)
 from replearn.analysis.similarity.representation import Array
 
 # A debiased norm this small beside the plain one is rounding.
@@ -71,3 +77,27 @@ def cka_linear_null_sd(products: Products) -> Array:
     variance = 2.0 * first[0] * first[1] / ((n - 1) ** 2 * (n + 1) * (n - 2))
     variance = variance + second[0] * second[1] / ((n + 1) * n * (n - 1) * (n - 2) * (n - 3))
     return np.sqrt(variance / (q[0] * q[1]))
+
+
+MEASURES = (
+    similarity(
+        name="cka_linear",
+        matrix=cka_linear,
+        range=(0.0, 1.0),
+        invariant_to=SHAPE,
+        source="Kornblith et al. (2019), arXiv:1905.00414",
+        null=cka_linear_null,
+        groups=LINEAR_FAMILY | RESI,
+    ),
+    similarity(
+        name="cka_debiased",
+        matrix=cka_debiased,
+        range=(-1.0, 1.0),
+        invariant_to=SHAPE,
+        source="Song et al. (2012); Kornblith et al. (2019), arXiv:1905.00414",
+        min_inputs=4,
+        null=cka_debiased_null,
+        undefined_when="all inputs are equally far apart in one of them",
+        groups=LINEAR_FAMILY,
+    ),
+)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from replearn.analysis.similarity.products import Products
 from replearn.analysis.similarity.representation import Array
 from replearn.errors import InputError
@@ -21,24 +23,33 @@ class Measure:
     Attributes:
         name: its key in MEASURES.
         matrix: `(Products, **params) -> (I, J)`, the values of all pairs; NaN where undefined.
-        identical: value of a representation with itself.
+            With `describe`: `(list of I descriptions, list of J descriptions, **params)`.
+            With `pairwise`: `(Cross, **params) -> float`, the value of one pair.
+        identical: value of a representation with itself; None where it depends on it.
         higher_is_closer: whether larger values mean more alike.
         range: smallest and largest value.
         symmetric: whether the order of the two does not matter.
         is_metric: whether it satisfies the triangle inequality.
         invariant_to: members of TRANSFORMATIONS that never change it.
+        invariant_to_second: those of the second argument alone, where they are others.
         source: paper and equation.
         min_inputs: least number N of inputs.
-        uses: "gram" (inner products of Gram matrices), "coordinates", or both.
+        uses: what it takes from a prepared representation: "gram" (inner products of Gram
+            matrices), "coordinates", "factors" (singular vectors and values).
+        describe: `(x (N, D) as given, float64, **params) -> description`, made once of each
+            representation; the measure sees nothing else of it. It takes those of the measure's
+            parameters that it names.
+        pairwise: whether `matrix` is of one pair, of which it gets the cross product.
         null: `(Products, **params) -> (I, J)`, its mean over all re-pairings of the inputs.
         undefined_when: besides constant representations, where its value is NaN; in words.
         input_kind: what it compares; `activations` are (N, D) arrays.
         groups: names under which it is also asked for.
+        paired: whether it matters which row of one belongs to which row of the other.
     """
 
     name: str
-    matrix: Callable[..., Array]
-    identical: float
+    matrix: Callable[..., Any]
+    identical: float | None
     higher_is_closer: bool
     range: tuple[float, float]
     symmetric: bool
@@ -47,10 +58,19 @@ class Measure:
     source: str
     min_inputs: int = 2
     uses: frozenset[str] = frozenset({"gram"})
+    describe: Callable[..., Any] | None = None
+    pairwise: bool = False
     null: Callable[..., Array] | None = None
     undefined_when: str = ""
     input_kind: str = "activations"
     groups: frozenset[str] = frozenset()
+    invariant_to_second: frozenset[str] | None = None
+    paired: bool = True
+
+    @property
+    def reducible(self) -> bool:
+        """Whether coordinates with the same centred Gram matrix give the same value."""
+        return {"translation", "rotation"} <= self.invariant_to
 
 
 @dataclass(frozen=True)
@@ -66,9 +86,48 @@ class Chosen:
         given = ",".join(f"{name}={value}" for name, value in sorted(self.params.items()))
         return f"{self.measure.name}:{given}" if given else self.measure.name
 
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Return what `choose` makes this of."""
+        return {"name": self.measure.name, **self.params}
+
     def values(self, products: Products) -> Array:
         """Return the values (I, J) of all pairs of `products`."""
+        if self.measure.describe is not None:
+            rows, columns = products.described(self.description)
+            return self.measure.matrix(rows, columns, **self.params)
         return self.measure.matrix(products, **self.params)
+
+    @property
+    def description(self) -> str:
+        """Return the name under which descriptions are kept; measures may share them."""
+        make, params = self._describe()
+        given = ",".join(f"{name}={value}" for name, value in sorted(params.items()))
+        scaled = " scaled" if self._scaled else ""
+        return f"{make.__module__}.{make.__qualname__}({given}){scaled}"
+
+    def describe(self, x: Array) -> Any:
+        """Return the description of a representation (N, D)."""
+        make, params = self._describe()
+        if self._scaled and (largest := float(np.abs(x).max())) > 0:
+            # Dividing by a power of two rounds nothing; then squares neither overflow nor vanish.
+            x = x / 2.0 ** np.floor(np.log2(largest))
+        return make(x, **params)
+
+    @property
+    def _scaled(self) -> bool:
+        return "scaling" in self.measure.invariant_to
+
+    def _describe(self) -> tuple[Callable[..., Any], dict[str, Any]]:
+        make = self.measure.describe
+        if make is None:
+            raise RuntimeError(f"{self.measure.name} describes nothing")
+        defaults = {
+            name: p.default
+            for name, p in parameters(self.measure.matrix).items()
+            if p.default is not p.empty
+        }
+        return make, {k: (defaults | dict(self.params))[k] for k in list(parameters(make))[1:]}
 
     def null(self, products: Products) -> Array | None:
         """Return the means (I, J) over re-pairings, or None where no closed form is known."""
@@ -90,10 +149,13 @@ def choose(spec: str | Mapping[str, Any], measures: Mapping[str, Measure]) -> Ch
         if name is None:
             raise InputError(f"a measure given as a mapping needs a 'name', got {dict(spec)}.")
     measure = lookup(measures, name, "measure")
-    own = list(parameters(measure.matrix))[1:]
-    if "products" in params or (params and not own):
+    own, given = parameters(measure.matrix), {}
+    for parameter, about in own.items():
+        if about.default is about.empty:  # what is compared
+            given[parameter] = None
+    if params and (len(own) == len(given) or set(params) & set(given)):
         raise InputError(f"measure {name!r} takes no parameters, got {', '.join(params)}.")
-    check_parameters(measure.matrix, {"products": None, **params}, f"measure {name!r}")
+    check_parameters(measure.matrix, {**given, **params}, f"measure {name!r}")
     return Chosen(measure, params)
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from replearn.analysis.similarity.representation import Array, Representation
+from replearn.analysis.similarity.cross import Cross
+from replearn.analysis.similarity.representation import Array, Factors, Representation
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of a stage, how much of it is done, and how much there is."""
@@ -69,6 +71,37 @@ class Products:
             self._progress("nuclear norms", done, len(pairs))
         return out
 
+    def described(self, name: str) -> tuple[list[Any], list[Any]]:
+        """Return the descriptions of rows and of columns; the same list if they are the same."""
+        rows = [r.described[name] for r in self.rows]
+        return rows, rows if self.symmetric else [r.described[name] for r in self.columns]
+
+    def crosses(self) -> Iterator[tuple[int, int, Cross]]:
+        """Yield each pair of a row and a column with its cross product; j >= i if symmetric.
+
+        They come from large matrix products of several representations side by side, and only
+        those of one such product are held.
+        """
+        width = max(1, int(np.sqrt(self._memory / 16)))
+        width = max(1, min(width, int(self._memory / (32 * self.n))))
+        rows = _groups(self.rows, width, _rank)
+        columns = rows if self.symmetric else _groups(self.columns, width, _rank)
+        done, total = 0, sum(1 for _ in self._pairs())
+        for number, group in enumerate(rows):
+            left, left_edges = _side_by_side([_factors(self.rows[i]).u for i in group])
+            for other in columns[number:] if self.symmetric else columns:
+                right, right_edges = _side_by_side([_factors(self.columns[j]).u for j in other])
+                products = left.T @ right
+                for i, top in zip(group, left_edges, strict=True):
+                    for j, start in zip(other, right_edges, strict=True):
+                        if self.symmetric and j < i:
+                            continue
+                        x, y = self.rows[i], self.columns[j]
+                        c = products[top : top + _rank(x), start : start + _rank(y)]
+                        yield i, j, Cross(x, y, c)
+                        done += 1
+                self._progress("cross products", done, total)
+
     @property
     def row_products(self) -> Array:
         """(I, J): the inner products of the diagonals of K_i and K_j."""
@@ -97,12 +130,12 @@ class Products:
         # A product of two groups and the two groups themselves are held at once.
         width = max(1, int(np.sqrt(self._memory / 16)))
         width = max(1, min(width, int(self._memory / (32 * self.n))))
-        rows = _groups(self.rows, width)
-        columns = rows if self.symmetric else _groups(self.columns, width)
+        rows = _groups(self.rows, width, _width)
+        columns = rows if self.symmetric else _groups(self.columns, width, _width)
         for number, group in enumerate(rows):
-            left, left_edges = _side_by_side([self.rows[i] for i in group])
+            left, left_edges = _side_by_side([_coordinates(self.rows[i]) for i in group])
             for other in columns[number:] if self.symmetric else columns:
-                right, right_edges = _side_by_side([self.columns[j] for j in other])
+                right, right_edges = _side_by_side([_coordinates(self.columns[j]) for j in other])
                 cross = left.T @ right
                 cross *= cross
                 sums = np.add.reduceat(cross, right_edges, axis=1)
@@ -140,23 +173,22 @@ def _tiles(representations: Sequence[Representation], start: int, stop: int, spa
     return out.reshape(len(representations), -1)
 
 
-def _groups(representations: Sequence[Representation], width: int) -> list[list[int]]:
-    """Split the indices into runs of at most `width` features, at least one member each."""
+def _groups(
+    representations: Sequence[Representation], width: int, count: Callable[[Representation], int]
+) -> list[list[int]]:
+    """Split the indices into runs of at most `width` columns, at least one member each."""
     groups: list[list[int]] = []
     filled = 0
     for i, representation in enumerate(representations):
-        if not groups or filled + _width(representation) > width:
+        if not groups or filled + count(representation) > width:
             groups.append([])
             filled = 0
         groups[-1].append(i)
-        filled += _width(representation)
+        filled += count(representation)
     return groups
 
 
-def _side_by_side(
-    representations: Sequence[Representation],
-) -> tuple[Array, NDArray[np.intp]]:
-    parts = [_coordinates(r) for r in representations]
+def _side_by_side(parts: Sequence[Array]) -> tuple[Array, NDArray[np.intp]]:
     edges = np.cumsum([0] + [part.shape[1] for part in parts[:-1]])
     return np.concatenate(parts, axis=1), edges
 
@@ -169,6 +201,16 @@ def _coordinates(representation: Representation) -> Array:
 
 def _width(representation: Representation) -> int:
     return _coordinates(representation).shape[1]
+
+
+def _factors(representation: Representation) -> Factors:
+    if representation.factors is None:
+        raise RuntimeError("the representation was prepared without factors")
+    return representation.factors
+
+
+def _rank(representation: Representation) -> int:
+    return _factors(representation).rank
 
 
 def _column(representations: Sequence[Representation], name: str) -> Array:

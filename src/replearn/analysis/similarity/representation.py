@@ -5,7 +5,8 @@ similarity measures see it only through its centred Gram matrix K = X X', so one
 than rows is kept as K (N, N), or as coordinates F (N, r), r < N, with F F' = K.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,9 @@ class Representation:
         gram: (N, N) K, of a wide representation only, None if not asked for.
         row_norms: (N,) squared norms of the rows, the diagonal of K; their sum is 1.
         gram_norm: Frobenius norm of K.
+        factors: of the centred features, singular values as they are scaled here; None if not
+            asked for.
+        described: what else was asked for, by name: a function of the features as given.
     """
 
     n: int
@@ -47,12 +51,14 @@ class Representation:
     gram: Array | None
     row_norms: Array
     gram_norm: float
+    factors: "Factors | None" = None
+    described: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
         """Return the bytes of the arrays that are kept."""
-        kept = (self.coordinates, self.gram, self.row_norms)
-        return sum(array.nbytes for array in kept if array is not None)
+        kept = (self.coordinates, self.gram, self.row_norms, self.factors)
+        return _nbytes([*kept, *self.described.values()])
 
     def gram_rows(self, start: int, stop: int, out: Array) -> None:
         """Write rows `start` to `stop` of K from column `start` on: (stop - start, N - start)."""
@@ -120,11 +126,14 @@ def prepare(
     *,
     coordinates: bool = True,
     gram: bool = True,
+    factors: bool = False,
+    describe: Mapping[str, Callable[[Array], Any]] | None = None,
 ) -> Representation:
     """Return `x` (N, D) centred and scaled to Frobenius norm 1, in float64.
 
     With D <= N the centred features themselves are kept; with D > N what is asked for: the Gram
-    matrix (2 N^2 D operations), the coordinates (an eigendecomposition more).
+    matrix (2 N^2 D operations), the coordinates (an eigendecomposition more). `factors` are kept
+    if asked for; `describe` are functions of the features (N, D) as given, in float64.
 
     Raises:
         InputError: if `x` is no matrix, has fewer than 2 rows, or holds NaN or infinity.
@@ -133,10 +142,12 @@ def prepare(
     x = as_matrix(x, label)
     n, d = x.shape
     columns = _Centred(x, label)
+    own: Factors | None = None
     if d <= n:
         f = columns.whole()
         size = float(np.linalg.norm(f))
         _refuse_constant(size, label, n)
+        own = _narrow_factors(f) if factors else None
         f /= size
         k = None
         # G = F'F has the norm of K = F F' and is the smaller of the two.
@@ -148,16 +159,21 @@ def prepare(
         _refuse_constant(trace, label, n)
         size = float(np.sqrt(trace))
         f = None
-        if coordinates:
-            factors = _eigen_factors(k, columns)
-            f = factors.u * factors.s
+        if coordinates or factors:
+            own = _eigen_factors(k, columns)
+            f = own.u * own.s
             f /= np.linalg.norm(f)
         k /= trace
         row_norms = k.diagonal().copy()
         gram_norm = float(np.linalg.norm(k))
         if not gram:
             k = None
-    return Representation(n, d, size * columns.scale, f, k, row_norms, gram_norm)
+        if not coordinates:
+            f = None
+    if own is not None:
+        own = Factors(own.u, own.s / np.linalg.norm(own.s)) if factors else None
+    described = {name: make(x.astype(np.float64)) for name, make in (describe or {}).items()}
+    return Representation(n, d, size * columns.scale, f, k, row_norms, gram_norm, own, described)
 
 
 def factorise(x: Any, label: object = "the representation") -> Factors:
@@ -174,10 +190,9 @@ def factorise(x: Any, label: object = "the representation") -> Factors:
     n, d = x.shape
     columns = _Centred(x, label)
     if d <= n:
-        q, r = np.linalg.qr(columns.whole())
-        u, s, _ = np.linalg.svd(r)
-        _refuse_constant(s[0], label, n)
-        factors = _cut(q @ u, s)
+        whole = columns.whole()
+        _refuse_constant(float(np.linalg.norm(whole)), label, n)
+        factors = _narrow_factors(whole)
     else:
         k = columns.gram()
         _refuse_constant(float(np.trace(k)), label, n)
@@ -244,6 +259,21 @@ class _Centred:
         block -= block.mean(axis=0)
         block[:, np.linalg.norm(block, axis=0) <= self._tolerance * size] = 0.0
         return block
+
+
+def _narrow_factors(f: Array) -> Factors:
+    q, r = np.linalg.qr(f)
+    u, s, _ = np.linalg.svd(r)
+    return _cut(q @ u, s)
+
+
+def _nbytes(kept: Any) -> int:
+    """Return the bytes of the arrays in something nested."""
+    if hasattr(kept, "nbytes"):
+        return kept.nbytes
+    if is_dataclass(kept):
+        kept = [getattr(kept, each.name) for each in fields(kept)]
+    return sum(map(_nbytes, kept)) if isinstance(kept, list | tuple) else 0
 
 
 def _eigen_factors(k: Array, columns: _Centred) -> Factors:

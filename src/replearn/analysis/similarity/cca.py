@@ -1,0 +1,150 @@
+"""Canonical correlation analysis: how well directions of one are linear in those of the other."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from replearn.analysis.similarity.cross import Cross
+from replearn.analysis.similarity.promises import (
+    FACTORS,
+    LINEAR,
+    LINEAR_FAMILY,
+    ORDER,
+    RESI,
+    SCALE,
+    SHAPE,
+    SHIFT,
+    described,
+    similarity,
+)
+from replearn.analysis.similarity.representation import Array, factorise
+
+
+def cca_mean(cross: Cross) -> float:
+    """Mean canonical correlation over the smaller rank, in [0, 1].
+
+    It is 1 for any two representations whose ranks together exceed the number of inputs.
+
+    Source: Raghu et al. (2017), arXiv:1706.05806, section 2; ranks by singular values above 1e-8.
+    """
+    return float(cross.correlations.mean())
+
+
+def cca_r2(cross: Cross) -> float:
+    """Mean squared canonical correlation over the smaller rank, in [0, 1].
+
+    Source: Kornblith et al. (2019), arXiv:1905.00414, table 1.
+    """
+    return float(cross.squares.sum() / min(cross.ranks))
+
+
+def svcca(cross: Cross, threshold: float = 0.99) -> float:
+    """Mean canonical correlation of the first principal directions of each, in [0, 1].
+
+    Each keeps the fewest that explain `threshold` of its variance.
+
+    Source: Raghu et al. (2017), arXiv:1706.05806, section 2.
+    """
+    kept = _leading(cross, threshold)
+    return float(np.clip(np.linalg.svd(kept, compute_uv=False), 0.0, 1.0).mean())
+
+
+def svcca_r2(cross: Cross, threshold: float = 0.99) -> float:
+    """Mean squared canonical correlation of the first principal directions of each, in [0, 1].
+
+    Source: Raghu et al. (2017), arXiv:1706.05806, and Kornblith et al. (2019), table 1.
+    """
+    kept = _leading(cross, threshold)
+    return float((kept * kept).sum() / min(kept.shape))
+
+
+def _leading(cross: Cross, threshold: float) -> Array:
+    sizes = []
+    for spectrum in cross.spectra:
+        explained = np.cumsum(spectrum**2)
+        wanted = threshold * explained[-1] * (1.0 - 1e-12)
+        sizes.append(min(int(np.searchsorted(explained, wanted)) + 1, len(spectrum)))
+    return cross.c[: sizes[0], : sizes[1]]
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Left singular vectors (N, r) of the centred features, and what they multiply: (r, D)."""
+
+    u: Array
+    loadings: Array
+
+
+def directions(x: Array) -> Directions:
+    """Return orthonormal directions of the centred features (N, D), and the features in them."""
+    factors = factorise(x)
+    return Directions(factors.u, factors.u.T @ (x - x.mean(axis=0)))
+
+
+def pwcca(rows: list[Directions], columns: list[Directions]) -> Array:
+    """Canonical correlations weighted by what they account for in the first, in [0, 1].
+
+    The weight of a canonical direction h of the first is the sum over its features of |h'x|. Not
+    symmetric: the weights are those of the first argument.
+
+    Source: Morcos et al. (2018), arXiv:1806.05759, section 2.3; h is the whitened direction, which
+    several published implementations confuse with its coefficients.
+    """
+    out = np.empty((len(rows), len(columns)))
+    for i, x in enumerate(rows):
+        for j, y in enumerate(columns):
+            p, s, _ = np.linalg.svd(x.u.T @ y.u, full_matrices=False)
+            weights = np.abs(p.T @ x.loadings).sum(axis=1)
+            out[i, j] = np.clip(s, 0.0, 1.0) @ weights / weights.sum()
+    return out
+
+
+MEASURES = (
+    similarity(
+        name="cca_mean",
+        matrix=cca_mean,
+        range=(0.0, 1.0),
+        invariant_to=LINEAR,
+        source="Raghu et al. (2017), arXiv:1706.05806",
+        groups=LINEAR_FAMILY,
+        **FACTORS,
+    ),
+    similarity(
+        name="cca_r2",
+        matrix=cca_r2,
+        range=(0.0, 1.0),
+        invariant_to=LINEAR,
+        source="Kornblith et al. (2019), arXiv:1905.00414",
+        groups=LINEAR_FAMILY,
+        **FACTORS,
+    ),
+    similarity(
+        name="svcca",
+        matrix=svcca,
+        range=(0.0, 1.0),
+        invariant_to=SHAPE,
+        source="Raghu et al. (2017), arXiv:1706.05806",
+        groups=LINEAR_FAMILY | RESI,
+        **FACTORS,
+    ),
+    similarity(
+        name="svcca_r2",
+        matrix=svcca_r2,
+        range=(0.0, 1.0),
+        invariant_to=SHAPE,
+        source="Raghu et al. (2017), arXiv:1706.05806",
+        groups=LINEAR_FAMILY,
+        **FACTORS,
+    ),
+    similarity(
+        name="pwcca",
+        matrix=pwcca,
+        range=(0.0, 1.0),
+        symmetric=False,
+        invariant_to=SHIFT | ORDER | SCALE,
+        invariant_to_second=LINEAR,
+        source="Morcos et al. (2018), arXiv:1806.05759",
+        groups=RESI,
+        **described(directions),
+    ),
+)
