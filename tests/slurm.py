@@ -22,7 +22,7 @@ from processes import wait_until
 
 from replearn.sweep.task import end_with_parent
 
-ROOT = Path(__file__).parents[1] / ".slurm" / "root"
+ROOT = Path(__file__).parents[1] / ".slurm" / "unpacked"
 VERSION = "22.05"
 NAMES = ("PATH", "LD_LIBRARY_PATH", "SLURM_CONF")  # of its environment
 CPUS, MEMORY = 8, 16_000  # of the node; MB

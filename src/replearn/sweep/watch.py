@@ -56,7 +56,9 @@ class JobWatch(Watch):
 
     def look(self, connected: Collection[str]) -> str | None:
         """See to the jobs without a worker; return a sentence if none will ever have one."""
-        if self._refusals and not connected:
+        if connected:
+            self._rounds = 0
+        elif self._refusals:
             return f"{self._queue} refuses our jobs: {self._refusals[-1]}"
         if time.monotonic() < self._next_look:
             return None
@@ -70,8 +72,6 @@ class JobWatch(Watch):
         jobs = {name: job for name, job in asked if name not in connected}
         self._replace([name for name, job in jobs.items() if job.status.name == "failed"])
         ids = {job.job_id: name for name, job in jobs.items() if job.job_id}
-        if connected:
-            self._rounds = 0
         if self._queue != "slurm" or not ids:
             return None
         states = ask()
