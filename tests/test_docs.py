@@ -16,11 +16,23 @@ def test_relative_links_and_pictures_exist(page):
             assert (page.parent / target).exists(), target
 
 
-def test_every_part_of_the_benchmarks_was_measured():
-    page = (ROOT / "docs" / "benchmarks.md").read_text()
-    parts = re.findall(r"<!-- measured: (\w+) -->\n(.*?)<!-- end -->", page, re.DOTALL)
-    assert {name for name, _ in parts} == {"training", "precision", "startup", "queries"}
-    assert all("cores, torch" in text for _, text in parts), "run bin/benchmark"
+@pytest.mark.parametrize(
+    ("page", "names", "command"),
+    [
+        ("benchmarks", {"training", "precision", "startup", "queries", "sweeps"}, "bin/benchmark"),
+        ("scale", {"scale"}, "bin/benchmark scale"),
+        ("reliability", {"chaos"}, "python -m chaos"),
+    ],
+)
+def test_every_part_of_the_benchmarks_was_measured(page, names, command):
+    text = (ROOT / "docs" / f"{page}.md").read_text()
+    parts = re.findall(r"<!-- measured: (\w+) -->\n(.*?)<!-- end -->", text, re.DOTALL)
+    assert {name for name, _ in parts} == names
+    assert all("cores, torch" in text for _, text in parts), f"run {command}"
+
+
+def test_nothing_was_amiss_after_the_chaos():
+    assert "\n| amiss | nothing |\n" in (ROOT / "docs" / "reliability.md").read_text()
 
 
 def test_every_objective_was_measured_and_does_what_it_says():

@@ -115,14 +115,31 @@ def datasets_part(quick: bool) -> str:
     return markdown(head, rows) + rest
 
 
+def sweeps_part(quick: bool) -> str:
+    """What 100 tiny runs cost, and planning 1,000."""
+    from benchmark.sweeps import sweeps_text
+
+    return sweeps_text(quick)
+
+
+def scale_part(quick: bool) -> str:
+    """What 200 observers take at once, and 10,000 runs on 200 GPUs."""
+    from benchmark.scale import scale_text
+
+    return scale_text(quick)
+
+
 PARTS: dict[str, Callable[[bool], str]] = {
     "training": training_part,
     "precision": precision_part,
     "startup": startup_part,
     "queries": queries_part,
     "datasets": datasets_part,
+    "sweeps": sweeps_part,
+    "scale": scale_part,
 }
-PAGES = {"datasets": "datasets.md"}  # of the docs; other parts stand in benchmarks.md
+# Of the docs; other parts stand in benchmarks.md.
+PAGES = {"datasets": "datasets.md", "scale": "scale.md"}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -148,7 +165,7 @@ def main(argv: Sequence[str]) -> int:
 
 def write(page: Path, part: str, result: str) -> None:
     """Put a part's result, its machine and its date into the page, between its markers."""
-    about = f"{machine()}, {date.today()}."
+    about = f"{machine()}, load {os.getloadavg()[2]:.1f}, {date.today()}."
     block = f"<!-- measured: {part} -->\n{result}\n\n{about}\n<!-- end -->"
     pattern = rf"<!-- measured: {part} -->\n.*?<!-- end -->"
     page.write_text(re.sub(pattern, lambda _: block, page.read_text(), flags=re.DOTALL))
