@@ -116,11 +116,11 @@ def measure_table() -> str:
                 f"`{name}`", f"{low} … {high}", "" if m.identical is None else f"{m.identical:g}",
                 "higher" if m.higher_is_closer else "lower", "yes" if m.symmetric else "no",
                 "yes" if m.is_metric else "no", _invariances(m),
-                "yes" if m.null else "", m.source,
+                "yes" if m.null else "", "yes" if m.error else "", m.source,
             )
         )  # fmt: skip
     head = ("measure", "range", "of itself", "closer is", "symmetric", "metric", "invariant to",
-            "null", "source")  # fmt: skip
+            "null", "error", "source")  # fmt: skip
     return markdown(head, rows)
 
 

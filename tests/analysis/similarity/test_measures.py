@@ -90,7 +90,7 @@ OTHERS = {
     "shape_a0.75_euclidean": "padded with zeros, below",
     "perm_null_mean_cka": "test_cka.py",
     "perm_null_sd_cka": "test_cka.py",
-    "cka_debiased_ij_se": "standard errors come later",
+    "cka_debiased_ij_se": "test_standard_errors.py",
     "rtd": "needs ripser", "rtd_fwd": "needs ripser", "rtd_bwd": "needs ripser",
     "eos": "divided by the number of features, not by the rank",
     "second_order_cos_k10": "on cosine distances: .73 for unrelated representations",

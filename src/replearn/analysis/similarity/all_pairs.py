@@ -48,6 +48,7 @@ def compare_all(
     measures: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]] = DEFAULT_MEASURES,
     *,
     probes: Mapping[str, str] | None = None,
+    standard_errors: bool = False,
     memory_gib: float = 2.0,
     progress: Progress | None = None,
 ) -> SimilarityResult:
@@ -63,6 +64,8 @@ def compare_all(
         measures: names in MEASURES or of groups of them.
         probes: fingerprint of the inputs of each label; all must be the same. Rows in another
             order turn a similarity of .99 into chance without a sign.
+        standard_errors: compute these over the choice of inputs, of the measures for which they
+            are known: CKA, debiased CKA, Procrustes angle.
         memory_gib: memory for prepared representations and intermediate products.
         progress: called with (stage, done, total).
 
@@ -80,7 +83,8 @@ def compare_all(
     if memory_gib <= 0:
         raise InputError(f"memory_gib must be positive, got {memory_gib}.")
     _check_probes(representations, probes)
-    return _AllPairs(representations, chosen, memory_gib * 2**30, progress).run()
+    memory = memory_gib * 2**30
+    return _AllPairs(representations, chosen, memory, progress, standard_errors).run()
 
 
 class _AllPairs:
@@ -90,13 +94,15 @@ class _AllPairs:
         chosen: list[Chosen],
         memory: float,
         progress: Progress | None,
+        standard_errors: bool,
     ):
         self._given = representations
         self._chosen = chosen
         self._memory = memory
         self._progress = progress
         self._labels = tuple(representations)
-        self._assembly = Assembly(self._labels, chosen)
+        self._errors = standard_errors
+        self._assembly = Assembly(self._labels, chosen, standard_errors)
 
     def run(self) -> SimilarityResult:
         blocks: list[list[int]] = []
@@ -139,7 +145,7 @@ class _AllPairs:
 
     def _prepared(self, index: int) -> Representation:
         label = self._labels[index]
-        return prepare(self._given[label], repr(label), **needs(self._chosen))
+        return prepare(self._given[label], repr(label), **needs(self._chosen, self._errors))
 
     def _compare(
         self,
@@ -148,7 +154,7 @@ class _AllPairs:
         left: list[Representation],
         right: list[Representation],
     ) -> None:
-        block = compute_block(self._chosen, left, right, self._memory / 4, self._tell)
+        block = compute_block(self._chosen, left, right, self._memory / 4, self._tell, self._errors)
         self._assembly.put(rows, columns, block)
 
     def _tell(self, stage: str, done: int, total: int) -> None:
@@ -174,8 +180,8 @@ def progress_bars() -> Callable[[str, int, int], None]:
     return show
 
 
-def needs(chosen: Iterable[Chosen]) -> dict[str, Any]:
-    """Return what `prepare` must keep for these measures."""
+def needs(chosen: Iterable[Chosen], standard_errors: bool = False) -> dict[str, Any]:
+    """Return what `prepare` must keep for these measures, and for their standard errors."""
     chosen = list(chosen)
     kept: dict[str, Any] = {
         need: any(need in c.measure.uses for c in chosen)

@@ -14,17 +14,19 @@ from replearn.errors import InputError
 
 @dataclass(frozen=True)
 class Block:
-    """The values of I representations with J others, by measure, and their closed-form nulls.
+    """The values of I representations with J others, by measure, and what goes with them.
 
     Attributes:
         values: (I, J) by measure.
         nulls: (I, J) by measure, where a closed form is known.
+        errors: (I, J) by measure, standard errors, if they were asked for.
         back: (J, I) by measure, the others with the first, of measures that are not symmetric.
         back_nulls: likewise.
     """
 
     values: Mapping[str, Array]
     nulls: Mapping[str, Array] = field(default_factory=dict)
+    errors: Mapping[str, Array] = field(default_factory=dict)
     back: Mapping[str, Array] = field(default_factory=dict)
     back_nulls: Mapping[str, Array] = field(default_factory=dict)
 
@@ -35,6 +37,7 @@ def compute_block(
     columns: Sequence[Representation],
     memory: float,
     progress: Progress | None = None,
+    standard_errors: bool = False,
 ) -> Block:
     """Return the block of `rows` with `columns`; the same list twice is half of the work.
 
@@ -42,17 +45,21 @@ def compute_block(
         chosen: measures, of which `rows` and `columns` hold what they use.
         memory: bytes for intermediate products.
         progress: told of every finished part.
+        standard_errors: compute these as well, of the measures for which they are known.
     """
     products = Products(rows, columns, memory, progress)
     one_by_one = [c for c in chosen if c.measure.pairwise]
     others = [c for c in chosen if not c.measure.pairwise]
     values, nulls = _matrices(others, products)
     pairs, back = _pairs(one_by_one, products)
+    errors = {}
+    if standard_errors:
+        errors = {c.label: e for c in chosen if (e := c.error(products)) is not None}
     one_way = [c for c in others if not c.measure.symmetric]
     if rows is columns or not one_way:
-        return Block(values | pairs, nulls, back)
+        return Block(values | pairs, nulls, errors, back)
     reverse, reverse_nulls = _matrices(one_way, Products(columns, rows, memory, progress))
-    return Block(values | pairs, nulls, reverse | back, reverse_nulls)
+    return Block(values | pairs, nulls, errors, reverse | back, reverse_nulls)
 
 
 def _matrices(
@@ -90,11 +97,14 @@ def _pairs(
 class Assembly:
     """The matrices (M, M) of all pairs, NaN until the blocks come in, in any order."""
 
-    def __init__(self, labels: Sequence[str], chosen: Sequence[Chosen]):
+    def __init__(self, labels: Sequence[str], chosen: Sequence[Chosen], errors: bool = False):
         self._labels, self._chosen = tuple(labels), list(chosen)
         m = len(self._labels)
         self._values = {c.label: np.full((m, m), np.nan) for c in chosen}
         self._nulls = {c.label: np.full((m, m), np.nan) for c in chosen if c.measure.null}
+        self._errors = {
+            c.label: np.full((m, m), np.nan) for c in chosen if errors and c.measure.error
+        }
         self._constant: dict[int, str] = {}
         self._first: tuple[int, int] | None = None  # an index, and its number of inputs
 
@@ -119,6 +129,7 @@ class Assembly:
         for stored, new, back in (
             (self._values, block.values, block.back),
             (self._nulls, block.nulls, block.back_nulls),
+            (self._errors, block.errors, {}),
         ):
             for one in self._chosen:
                 if one.label not in new:
@@ -140,7 +151,9 @@ class Assembly:
                 if i not in self._constant and np.isnan(own[i])
             ]
         n = self._first[1] if self._first else 0
-        return SimilarityResult(self._labels, n, self._values, self._nulls, tuple(warnings))
+        return SimilarityResult(
+            self._labels, n, self._values, self._nulls, tuple(warnings), self._errors
+        )
 
 
 def check_inputs(chosen: Sequence[Chosen], sizes: Mapping[str, int]) -> None:

@@ -10,6 +10,7 @@ from replearn.analysis.similarity.promises import (
     similarity,
 )
 from replearn.analysis.similarity.representation import Array
+from replearn.analysis.similarity.standard_errors import cka_debiased_error, cka_linear_error
 
 # A debiased norm this small beside the plain one is rounding.
 _VANISHED = 1e-12
@@ -87,6 +88,7 @@ MEASURES = (
         invariant_to=SHAPE,
         source="Kornblith et al. (2019), arXiv:1905.00414",
         null=cka_linear_null,
+        error=cka_linear_error,
         groups=LINEAR_FAMILY | RESI,
     ),
     similarity(
@@ -97,6 +99,7 @@ MEASURES = (
         source="Song et al. (2012); Kornblith et al. (2019), arXiv:1905.00414",
         min_inputs=4,
         null=cka_debiased_null,
+        error=cka_debiased_error,
         undefined_when="all inputs are equally far apart in one of them",
         groups=LINEAR_FAMILY,
     ),

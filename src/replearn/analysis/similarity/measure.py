@@ -41,6 +41,7 @@ class Measure:
             parameters that it names.
         pairwise: whether `matrix` is of one pair, of which it gets the cross product.
         null: `(Products, **params) -> (I, J)`, its mean over all re-pairings of the inputs.
+        error: `(Products, **params) -> (I, J)`, its standard error over the choice of inputs.
         undefined_when: besides constant representations, where its value is NaN; in words.
         input_kind: what it compares; `activations` are (N, D) arrays.
         groups: names under which it is also asked for.
@@ -61,6 +62,7 @@ class Measure:
     describe: Callable[..., Any] | None = None
     pairwise: bool = False
     null: Callable[..., Array] | None = None
+    error: Callable[..., Array] | None = None
     undefined_when: str = ""
     input_kind: str = "activations"
     groups: frozenset[str] = frozenset()
@@ -132,6 +134,10 @@ class Chosen:
     def null(self, products: Products) -> Array | None:
         """Return the means (I, J) over re-pairings, or None where no closed form is known."""
         return self.measure.null(products, **self.params) if self.measure.null else None
+
+    def error(self, products: Products) -> Array | None:
+        """Return the standard errors (I, J) over inputs, or None where none is known."""
+        return self.measure.error(products, **self.params) if self.measure.error else None
 
 
 def choose(spec: str | Mapping[str, Any], measures: Mapping[str, Measure]) -> Chosen:

@@ -18,6 +18,7 @@ from replearn.analysis.similarity.promises import (
     similarity,
 )
 from replearn.analysis.similarity.representation import Array
+from replearn.analysis.similarity.standard_errors import procrustes_angular_error
 
 
 def procrustes_angular(products: Products) -> Array:
@@ -103,6 +104,7 @@ MEASURES = (
     distance(
         name="procrustes_angular",
         matrix=procrustes_angular,
+        error=procrustes_angular_error,
         range=(0.0, math.pi / 2),
         invariant_to=SHAPE,
         source="Williams et al. (2021), arXiv:2110.14739",

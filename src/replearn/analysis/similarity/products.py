@@ -39,8 +39,8 @@ class Products:
         self.rows, self.columns = list(rows), list(columns)
         self.n = self.rows[0].n
         self.symmetric = rows is columns
-        self._memory = memory
-        self._progress = progress or (lambda stage, done, total: None)
+        self.memory = memory
+        self.tell = progress or (lambda stage, done, total: None)
 
     @cached_property
     def inner(self) -> Array:
@@ -68,7 +68,7 @@ class Products:
             out[i, j] = np.linalg.svd(cross, compute_uv=False).sum()
             if self.symmetric:
                 out[j, i] = out[i, j]
-            self._progress("nuclear norms", done, len(pairs))
+            self.tell("nuclear norms", done, len(pairs))
         return out
 
     def described(self, name: str) -> tuple[list[Any], list[Any]]:
@@ -82,8 +82,8 @@ class Products:
         They come from large matrix products of several representations side by side, and only
         those of one such product are held.
         """
-        width = max(1, int(np.sqrt(self._memory / 16)))
-        width = max(1, min(width, int(self._memory / (32 * self.n))))
+        width = max(1, int(np.sqrt(self.memory / 16)))
+        width = max(1, min(width, int(self.memory / (32 * self.n))))
         rows = _groups(self.rows, width, _rank)
         columns = rows if self.symmetric else _groups(self.columns, width, _rank)
         done, total = 0, sum(1 for _ in self._pairs())
@@ -100,7 +100,7 @@ class Products:
                         c = products[top : top + _rank(x), start : start + _rank(y)]
                         yield i, j, Cross(x, y, c)
                         done += 1
-                self._progress("cross products", done, total)
+                self.tell("cross products", done, total)
 
     @property
     def row_products(self) -> Array:
@@ -128,8 +128,8 @@ class Products:
         """Sum squares over blocks of one cross product of all features: N (sum D)^2 operations."""
         out = np.empty((len(self.rows), len(self.columns)))
         # A product of two groups and the two groups themselves are held at once.
-        width = max(1, int(np.sqrt(self._memory / 16)))
-        width = max(1, min(width, int(self._memory / (32 * self.n))))
+        width = max(1, int(np.sqrt(self.memory / 16)))
+        width = max(1, min(width, int(self.memory / (32 * self.n))))
         rows = _groups(self.rows, width, _width)
         columns = rows if self.symmetric else _groups(self.columns, width, _width)
         for number, group in enumerate(rows):
@@ -143,14 +143,14 @@ class Products:
                 out[np.ix_(group, other)] = sums
                 if self.symmetric:
                     out[np.ix_(other, group)] = sums.T
-            self._progress("inner products", group[-1] + 1, len(self.rows))
+            self.tell("inner products", group[-1] + 1, len(self.rows))
         return out
 
     def _inner_by_tiles(self) -> Array:
         """Take vec(K_i)' vec(K_j) over row tiles of the upper triangles: N^2 operations a pair."""
         out = np.zeros((len(self.rows), len(self.columns)))
         held = len(self.rows) + (0 if self.symmetric else len(self.columns))
-        tile = int(np.clip(self._memory / (8.0 * held * self.n), 1, min(_TILE, self.n)))
+        tile = int(np.clip(self.memory / (8.0 * held * self.n), 1, min(_TILE, self.n)))
         mine = np.empty(len(self.rows) * tile * self.n)
         others = mine if self.symmetric else np.empty(len(self.columns) * tile * self.n)
         for start in range(0, self.n, tile):
@@ -158,7 +158,7 @@ class Products:
             left = _tiles(self.rows, start, stop, mine)
             right = left if self.symmetric else _tiles(self.columns, start, stop, others)
             out += left @ right.T
-            self._progress("inner products", stop, self.n)
+            self.tell("inner products", stop, self.n)
         return out
 
 

@@ -21,6 +21,7 @@ class SimilarityResult:
         nulls: matrices of the mean over all re-pairings of the inputs, of the measures for which
             it is known in closed form.
         warnings: sentences to show beside the numbers.
+        errors: matrices of standard errors over the choice of inputs, where asked for and known.
     """
 
     labels: tuple[str, ...]
@@ -28,15 +29,16 @@ class SimilarityResult:
     values: Mapping[str, Array]
     nulls: Mapping[str, Array] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    errors: Mapping[str, Array] = field(default_factory=dict)
 
     def value(self, measure: str, x: str, y: str) -> float:
         """Return one number."""
         return float(self.values[measure][self.labels.index(x), self.labels.index(y)])
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield {x, y, measure, value, null, n}, one for each ordered pair and measure."""
+        """Yield {x, y, measure, value, null, error, n}, one for each ordered pair and measure."""
         for measure, matrix in self.values.items():
-            null = self.nulls.get(measure)
+            null, error = self.nulls.get(measure), self.errors.get(measure)
             for i, x in enumerate(self.labels):
                 for j, y in enumerate(self.labels):
                     yield {
@@ -45,17 +47,19 @@ class SimilarityResult:
                         "measure": measure,
                         "value": float(matrix[i, j]),
                         "null": float("nan") if null is None else float(null[i, j]),
+                        "error": float("nan") if error is None else float(error[i, j]),
                         "n": self.n,
                     }
 
     def arrays(self) -> dict[str, NDArray]:
-        """Return plain arrays for `np.savez`: labels, n, warnings, value/<m>, null/<m>."""
+        """Return plain arrays for `np.savez`: labels, n, warnings, {value, null, error}/<m>."""
         return {
             "labels": np.array(self.labels, dtype=np.str_),
             "n": np.array(self.n),
             "warnings": np.array(self.warnings, dtype=np.str_),
             **{f"value/{name}": matrix for name, matrix in self.values.items()},
             **{f"null/{name}": matrix for name, matrix in self.nulls.items()},
+            **{f"error/{name}": matrix for name, matrix in self.errors.items()},
         }
 
     @classmethod
@@ -70,5 +74,6 @@ class SimilarityResult:
             n=int(arrays["n"]),
             values=under("value/"),
             nulls=under("null/"),
+            errors=under("error/"),
             warnings=tuple(map(str, arrays["warnings"])),
         )
