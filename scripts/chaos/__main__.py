@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmark.__main__ import write
 from chaos.checks import differences, figures, problems_of, resumed
-from chaos.victims import LEASE, WORKERS, Sweeps
+from chaos.victims import LEASE, PATIENCE, WORKERS, Sweeps
 from replearn.errors import InputError
 from replearn.paths import root
 from replearn.runs.database import close_clients, open_database
@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the chaos and return the exit code: 0 if nothing was lost."""
     parser = argparse.ArgumentParser("python -m chaos", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10, help="of kills")
-    parser.add_argument("--seconds", type=float, help="of kills, instead; the page is not written")
+    parser.add_argument("--seconds", type=float, help="of short chaos, a kill every other second")
     parser.add_argument("--seed", type=int, default=0, help="of what is killed when")
     parser.add_argument("--points", type=int, default=24, help="configurations of one sweep")
     args = parser.parse_args(argv)
@@ -67,13 +67,17 @@ def unleash(
     rng, kills = random.Random(seed), Counter()
     os.environ |= {"REPLEARN_HOME": str(folder), "MONGO_DB": "chaos"}
     with Sweeps(folder, points, say) as sweeps:
-        alone = sweeps.run_alone(0, "undisturbed")
+        # The short form has no time for this.
+        alone = sweeps.run_alone(0, "undisturbed") if repeated > 1 else None
+        known = set() if alone is None else {0}
         begin = time.monotonic()
         while "run" not in sweeps.pids():
             sweeps.tend(0.1)
+            if time.monotonic() > begin + PATIENCE:
+                raise InputError(f"no run of the sweep has begun within {PATIENCE} s")
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            sweeps.tend(min(left, rng.expovariate(1 / alone)))
+            sweeps.tend(min(left, rng.expovariate(1 / (alone or 2.0))))
             pids = sweeps.pids()
             there = [kind for kind in KINDS if kind in pids]
             (kind,) = rng.choices(there, [KINDS[each] for each in there])
@@ -91,24 +95,26 @@ def unleash(
         problems = list(problems_of(database, sweeps.seeds))
         compared = [run["config"]["seed"] for run in resumed(database)][:repeated]
         for each in compared:
-            if each > 0:
+            if each not in known:
                 sweeps.run_alone(each, "undisturbed")
             problems += differences(database, undisturbed, each)
         problems += [f"process {pid} is left" for pid in sweeps.left()]
         counts = figures(database, sweeps.seeds)
         close_clients()
-    needed = alone * len(sweeps.seeds)
-    return {
+    found = {
         "kills with signal 9": ", ".join(f"{kind} {kills[kind]}" for kind in KINDS),
         "commands typed": f"{sweeps.typed}, {sweeps.retried} of them with --retry-failed",
         **counts,
         "of these, compared bit for bit with undisturbed runs": str(len(compared)),
         "minutes of kills, and until all was finished": f"{seconds / 60:.1f}, {spent / 60:.1f}",
-        "seconds of an undisturbed run": f"{alone:.1f}",
-        f"time of {WORKERS} workers, over that of as many undisturbed runs": (
-            f"{WORKERS * spent / needed:.2f} (a lease lasts {LEASE} s here)"
-        ),
-    }, problems
+    }
+    if alone is not None:
+        ratio = WORKERS * spent / (alone * len(sweeps.seeds))
+        found["seconds of an undisturbed run"] = f"{alone:.1f}"
+        found[f"time of {WORKERS} workers, over that of as many undisturbed runs"] = (
+            f"{ratio:.2f} (a lease lasts {LEASE} s here)"
+        )
+    return found, problems
 
 
 if __name__ == "__main__":
