@@ -11,7 +11,7 @@ from replearn.sweep.jobs import (
     lifetime_of,
     walltime_seconds,
 )
-from replearn.sweep.watch import NEVER
+from replearn.sweep.watch import NEVER, PASSING
 
 
 @pytest.mark.parametrize(
@@ -116,6 +116,12 @@ def test_the_words_of_queues():
 )
 def test_reasons_that_do_not_pass(reason):
     assert NEVER.match(reason) and not NEVER.match("Resources") and not NEVER.match("Priority")
+
+
+def test_refusals_that_may_pass():
+    assert PASSING.search("Unable to contact slurm controller (connect failure)")
+    assert PASSING.search("Socket timed out on send/recv operation")
+    assert not PASSING.search("Invalid partition name specified")
 
 
 @pytest.mark.parametrize(("queue", "program"), [("pbs", "qsub"), ("oar", "oarsub")])

@@ -64,7 +64,7 @@ def test_twenty_runs_while_jobs_die(slurm, nap, noted, pids, tmp_path):
 
 def test_real_runs_one_job_killed(slurm, sweep, database, home):
     driver = sweep(ON_SLURM, "seed=0,1")
-    wait_until(lambda: training(database), 90)
+    wait_until(lambda: training(database), 150)
     first, pid = training(database)
     job = job_of(pid)
     check_network(driver.pid, pid)

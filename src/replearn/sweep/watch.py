@@ -16,6 +16,8 @@ NEVER = re.compile(
     r".*(PerJobLimit|MaxWall|TimeLimit|NodeLimit|Config)|Invalid|Bad|JobHeld|.*held"
     r"|Partition(Down|Inactive)"
 )
+# Of sbatch: the same job may be taken a moment later.
+PASSING = re.compile(r"Unable to contact|timed out|[Tt]emporarily|try again")
 
 
 class JobWatch(Watch):
@@ -52,14 +54,16 @@ class JobWatch(Watch):
 
     def why(self) -> str:
         """Return in words why there are no workers."""
+        if self._refusals:
+            return f"{self._queue} refuses our jobs: {self._refusals[-1]}"
         return f"squeue: {', '.join(sorted(self._reasons))}" if self._reasons else super().why()
 
     def look(self, connected: Collection[str]) -> str | None:
         """See to the jobs without a worker; return a sentence if none will ever have one."""
         if connected:
             self._rounds = 0
-        elif self._refusals:
-            return f"{self._queue} refuses our jobs: {self._refusals[-1]}"
+        elif self._refusals and not PASSING.search(self._refusals[-1]):
+            return self.why()
         if time.monotonic() < self._next_look:
             return None
         sentence = self._look(connected)
