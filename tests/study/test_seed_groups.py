@@ -6,6 +6,7 @@ import pytest
 from replearn.analysis.similarity import SimilarityResult
 from replearn.runs.query import find_runs
 from replearn.study.comparison import Source
+from replearn.study.layer_maps import draw_layer_maps
 from replearn.study.seed_groups import same_layer_in_groups, seed_groups, sentence
 
 
@@ -41,3 +42,22 @@ def test_each_group_has_its_mean_interval_and_count(sources):
     words = sentence(dict([one, two]))
     assert words.endswith("beta=1: 0.020 ± 0.025 (n = 3); beta=4: 0.045 (n = 2).")
     assert sentence({}) == ""
+
+
+def test_each_group_of_several_seeds_has_its_own_map(sources):
+    layers, drawn = ["a", "b"], {}
+    labels = [source.label(layer) for source in sources for layer in layers]
+    groups = np.repeat([1.0, 1.0, 1.0, 0.5, 0.5, 0.0], 2)
+    found = SimilarityResult(tuple(labels), 9, {"cka_linear": np.outer(groups, groups)})
+
+    class Drawn:
+        def figure(self, name, figure, title, text=""):
+            drawn[name] = [image.get_title() for image in figure.axes], text
+
+    draw_layer_maps(Drawn(), found, sources, [], layers)
+    titles, text = drawn["cka_linear_seeds"]
+    assert [title for title in titles if title] == ["beta=1 (n = 3)", "beta=4 (n = 2)"]
+    assert "n runs that differ in their seeds alone" in text
+    drawn.clear()
+    draw_layer_maps(Drawn(), found, sources[:3], [], layers)
+    assert set(drawn) == {"cka_linear_layers"}  # one group: that is its map

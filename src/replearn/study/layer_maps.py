@@ -32,7 +32,7 @@ def draw_layer_maps(
     numbers: dict[str, float | int] = {"runs": len(last), "representations": len(found.labels)}
     for label in found.values:
         measure = MEASURES[label.partition(":")[0]]
-        name = label.replace(":", "-").replace("=", "-").replace(",", "-").lower()
+        name = file_name(label)
         maps = {moment(last): between_runs(found, label, last, layers)}
         if untrained:
             maps[moment(untrained)] = between_runs(found, label, untrained, layers)
@@ -44,10 +44,39 @@ def draw_layer_maps(
         in_groups = same_layer_in_groups(found, label, last, layers)
         text = _what_is_averaged(label, last) + sentence(in_groups)
         results.figure(f"{name}_layers", figure, f"{label}: mean over pairs of runs", text)
+        _draw_groups(results, found, label, last, layers, limits)
         numbers |= _equal_layers(label, maps) | _within_groups(label, in_groups)
         if untrained:
             _draw_excess(results, name, label, maps, layers)
     return numbers
+
+
+def _draw_groups(
+    results: Results,
+    found: SimilarityResult,
+    label: str,
+    sources: Sequence[Source],
+    layers: Sequence[str],
+    limits: tuple[float, float],
+) -> None:
+    """Draw a map for each group of runs that differ in seed alone, if there are several groups."""
+    groups = seed_groups(sources)
+    several = {name: members for name, members in groups.items() if len(members) > 1}
+    if len(groups) < 2 or not several:
+        return
+    figure = heatmap_panel(
+        [between_runs(found, label, members, layers) for members in several.values()],
+        [f"{name} (n = {len(members)})" for name, members in several.items()],
+        layers, measure=label, limits=limits,
+        row_title="layer", column_title="layer of another seed",
+    )  # fmt: skip
+    text = f"{label}: mean over the ordered pairs of n runs that differ in their seeds alone."
+    results.figure(f"{file_name(label)}_seeds", figure, f"{label}: between seeds", text)
+
+
+def file_name(label: str) -> str:
+    """Return the name of a measure and its parameters as part of a file's name."""
+    return label.replace(":", "-").replace("=", "-").replace(",", "-").lower()
 
 
 def _what_is_averaged(label: str, sources: Sequence[Source]) -> str:
