@@ -113,3 +113,13 @@ def test_names_that_differ_only_in_their_middle_are_never_shortened_to_one(label
 def test_bad_matrices_are_refused(draw, sentence):
     with pytest.raises(InputError, match=sentence):
         draw()
+
+
+def test_long_titles_of_neighbours_do_not_meet():
+    titles = ["loss=annealed_vae, beta=4 (n = 3)", "short", "loss=factor_vae, gamma=40 (n = 3)"]
+    figure = heatmap_panel([np.eye(11)] * 3, titles, list("abcdefghijk"), column_title="layer " * 8)
+    axes = figure.axes[:3]
+    for place in (lambda a: a.title, lambda a: a.xaxis.label):
+        boxes = [place(each).get_window_extent() for each in axes]
+        assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
+    assert [each.get_title().replace("\n", " ").strip() for each in axes] == titles

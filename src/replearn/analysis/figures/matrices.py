@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from numpy.typing import ArrayLike
 
 from replearn.analysis.figures.style import (
@@ -19,11 +20,13 @@ from replearn.analysis.figures.style import (
     new_figure,
     overhang,
     styled,
+    wrap,
 )
 from replearn.errors import InputError
 
 _LARGEST_CELL, _SMALLEST_CELL, _ANNOTATED_CELL = 0.34, 0.085, 0.25
 _LONGEST_LABEL = 30
+_BETWEEN = 0.12  # inches from map to map
 
 Groups = Sequence[tuple[str, int]]
 
@@ -102,7 +105,7 @@ def heatmap_panel(
     figure = new_figure()
     axes: list[Axes] = []
     step, drop = 0.0, 0.0
-    for p, (array, title) in enumerate(zip(arrays, titles, strict=True)):
+    for p, array in enumerate(arrays):
         place = (p % line * step, -(p // line) * drop, len(columns) * cell, len(rows) * cell)
         one = inch_axes(figure, *place)
         one.pcolormesh(
@@ -112,13 +115,16 @@ def heatmap_panel(
         _label(one, rows, columns, cell, row_title if p % line == 0 else "", column_title)
         _separate(one, row_groups if (p + 1) % line == 0 or p + 1 == len(arrays) else (),
                   column_groups, row_groups)  # fmt: skip
-        one.set_title(title, pad=14 if column_groups else 4)
+        pad = 14 if column_groups else 4
+        if p == 0:
+            titles = _wrapped(one.title, titles, (place[2] + _BETWEEN) * figure.dpi)
+        one.set_title(titles[p], pad=pad)
         if shown:
             _write(one, array, norm, colours, cell)
         if p == 0:
             left, bottom, _, top = overhang(figure, one)
-            step = place[2] + 0.12
-            drop = place[3] + bottom + top + 0.12
+            step = place[2] + _BETWEEN
+            drop = place[3] + bottom + top + _BETWEEN
         elif p % line:
             one.tick_params(labelleft=False)
         axes.append(one)
@@ -170,6 +176,13 @@ def _cells(maps: int, columns: int, per_line: int | None) -> tuple[int, float]:
     return line, float(np.clip(room / line / columns, _SMALLEST_CELL, _LARGEST_CELL))
 
 
+def _wrapped(text: Text, titles: Sequence[str], width: float) -> list[str]:
+    """Break titles that are wider than `width` dots; all get the same number of lines."""
+    lines = [wrap(text, title, width) for title in titles]
+    most = max(map(len, lines))
+    return ["\n".join([""] * (most - len(each)) + each) for each in lines]
+
+
 def _label(
     axes: Axes, rows: Sequence[str], columns: Sequence[str], cell: float, *titles: str
 ) -> None:
@@ -179,7 +192,8 @@ def _label(
     axes.tick_params(length=0, pad=2)
     axes.spines[:].set_visible(False)
     axes.set_ylabel(titles[0])
-    axes.set_xlabel(titles[1])
+    width = len(columns) * cell * axes.figure.dpi
+    axes.set_xlabel(_wrapped(axes.xaxis.label, titles[1:], width)[0])
 
 
 def _short(names: Sequence[str]) -> list[str]:

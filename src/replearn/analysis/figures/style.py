@@ -158,14 +158,14 @@ def add_caption(figure: Figure, caption: str) -> Figure:
         0, 0, "", size=size, color=FAINT, va="bottom", gid=CAPTION, parse_math=False,
         linespacing=1.35, in_layout=False,
     )  # fmt: skip
-    text.set_text("\n".join(_wrap(text, caption, (width - 2 * pad) * figure.dpi)))
+    text.set_text("\n".join(wrap(text, caption, (width - 2 * pad) * figure.dpi)))
     extra = line_height * (text.get_text().count("\n") + 1) + pad
     _resize(figure, 0, extra, width, height + extra)
     text.set_position((pad / width, pad / (height + extra)))
     return figure
 
 
-def _wrap(text: Text, words: str, width: float) -> list[str]:
+def wrap(text: Text, words: str, width: float) -> list[str]:
     """Break `words` where `text`, set to a line of them, would be wider than `width` dots."""
     lines = [""]
     for word in words.split():
