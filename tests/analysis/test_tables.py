@@ -313,3 +313,18 @@ def test_bad_input_is_refused():
         summary_table([group(1)], [Column("score", better="up")])
     with pytest.raises(InputError, match="label has only letters"):
         summary_table([group(1)], SCORE, label="a b")
+
+
+def test_a_column_has_the_decimals_that_its_intervals_need():
+    near = [group(0.350, 0.351, 0.352, 0.355), group(0.448, 0.449, 0.449, 0.448)]
+    layout = lay_out(near, [Column("score", better="lower", digits=1)])
+    cells = [row[0] for row in layout.cells]
+    assert [(cell.mean, cell.half_width) for cell in cells] == [
+        ("0.352", "0.003"),
+        ("0.449", "0.001"),
+    ]
+    assert [cell.best for cell in cells] == [True, False]
+    wide = lay_out([group(1.0, 2.0, 3.0)], [Column("score", digits=1)])
+    assert wide.columns[0].digits == 1
+    same = lay_out([group(1.0, 1.0, 1.0)], [Column("score", digits=1)])
+    assert same.columns[0].digits == 1

@@ -1,7 +1,7 @@
 """What a table of scores over seeds shows: mean ± 95 % Student interval, best in bold, tests."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -155,7 +155,8 @@ def lay_out(
 
     Bold are, among the rows of the same data with at least 3 seeds and none missing, the best mean
     of a column, what prints the same, and what a paired t-test does not find worse; nothing is if
-    there are no two rows to compare.
+    there are no two rows to compare. A column whose intervals would all be printed as 0 has more
+    decimals, so that what prints the same is the same for all that is known.
 
     Raises:
         InputError: if there is nothing to show, a direction is unknown, or no group has a column.
@@ -164,6 +165,7 @@ def lay_out(
     names = list(dict.fromkeys(name for group in groups for name in group.labels))
     intervals = [[student_interval(g.values(c.key)) for c in columns] for g in groups]
     counts = [max(i.n + i.missing for i in row) for row in intervals]
+    columns = [_fine_enough(c, [row[j] for row in intervals]) for j, c in enumerate(columns)]
     shown, untested = [], False
     for j, column in enumerate(columns):
         own = [row[j] for row in intervals]
@@ -189,6 +191,15 @@ def lay_out(
         untested,
         len({group.data for group in groups}) > 1,
     )
+
+
+def _fine_enough(column: Column, intervals: Sequence[Interval]) -> Column:
+    """Return the column with as many decimals as its widest interval needs, 4 more at most."""
+    widest = max((i.half_width or 0.0 for i in intervals), default=0.0)
+    if not widest > 1e-12 * max(abs(i.mean) for i in intervals):  # rounding
+        return column
+    wanted = int(np.ceil(-np.log10(widest)))
+    return replace(column, digits=int(np.clip(wanted, column.digits, column.digits + 4)))
 
 
 def unpaired_runs(groups: Sequence[Group], against: Against) -> list[int]:
