@@ -129,6 +129,7 @@ def test_what_cannot_be_is_one_sentence(python_sweep, database, argv, sentence):
     ("options", "sentence"),
     [
         ("slurm --interface lo --walltime 00:02:00", "less than the 120 s between two resume stat"),
+        ("slurm --interface lo --memory lots", "memory must look like 8GB or 500MB, got 'lots'"),
         ("slurm --interface lo --walltime 4h", "walltime must look like 04:00:00 or 2-12:00:00"),
         ("slurm --interface l0", "this machine has no network interface 'l0'; did you mean 'lo'"),
         ("slurm", "the nodes of a queue cannot reach a database on the loopback: name a server"),

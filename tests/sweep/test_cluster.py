@@ -7,6 +7,7 @@ from replearn.sweep.cluster import Options, open_pool, plan_workers, visible_gpu
 from replearn.sweep.jobs import (
     check_database_url,
     check_interface,
+    check_memory,
     job_words,
     lifetime_of,
     walltime_seconds,
@@ -42,6 +43,39 @@ def test_gpus_are_named_as_cuda_names_them(monkeypatch):
 def test_a_number_too_small_is_refused(name):
     with pytest.raises(InputError, match=f"{name} must be at least 1, got 0"):
         Options(**{name: 0})
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ({"workers": "two"}, "workers must be a whole number, got 'two'"),
+        ({"workers": True}, "workers must be a whole number, got True"),
+        ({"jobs": None}, "jobs must be a whole number, got None"),
+        ({"memory": 8}, "memory must be text, got 8"),
+        ({"account": 7}, "account must be text, got 7"),
+        ({"directives": "--exclusive"}, "directives must be a list of texts, got '--exclusive'"),
+        ({"prologue": [1]}, r"prologue must be a list of texts, got \[1\]"),
+        ({"start_minutes": "soon"}, "start_minutes must be a number, got 'soon'"),
+        ({"start_minutes": float("nan")}, "start_minutes must be a number, got nan"),
+        ({"start_minutes": float("inf")}, "start_minutes must be more than 0 and finite, got inf"),
+        ({"start_minutes": 0}, "start_minutes must be more than 0 and finite, got 0"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(option, sentence):
+    with pytest.raises(InputError, match=sentence):
+        Options(**option)
+
+
+def test_values_of_their_kind():
+    given = {"workers": None, "start_minutes": 5, "directives": ["-x"], "account": "a"}
+    assert Options(**given).start_minutes == 5
+
+
+@pytest.mark.parametrize("text", ["lots", "8", "", "nan", "-8GB", "1e999GB"])
+def test_what_is_no_memory(text):
+    check_memory("500MB"), check_memory("16 GiB")
+    with pytest.raises(InputError, match=f"memory must look like 8GB or 500MB, got '{text}'"):
+        check_memory(text)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """Clusters by name: processes of this machine, jobs of a queue, or a Dask scheduler that runs."""
 
 import logging
+import math
 import os
 import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -19,6 +20,7 @@ from replearn.sweep.task import THREADS
 QUEUES = ("slurm", "pbs", "sge", "lsf", "oar")
 NAMES = ("inline", "local", *QUEUES, "tcp://HOST:PORT", "tls://HOST:PORT")
 ADDRESS = ("tcp://", "tls://")
+LEAST = {"workers": 1, "gpus": 0, "threads": 1, "jobs": 1, "cpus": 1}  # of options
 START_SECONDS = 60.0  # within which a worker of this machine is up
 
 CONFIG = {
@@ -64,12 +66,35 @@ class Options:
     resume_every: float = 120.0
 
     def __post_init__(self) -> None:
-        """Refuse numbers that are too small."""
-        least = {"workers": 1, "gpus": 0, "threads": 1, "jobs": 1, "cpus": 1}
-        for name, minimum in least.items():
-            value = getattr(self, name)
-            if value is not None and value < minimum:
+        """Refuse values of another kind than their option, and numbers that are too small."""
+        for option in fields(self):
+            name = option.name
+            value: Any = getattr(self, name)
+            if value is None and option.default is None:
+                continue
+            expected, fits = _kind(option.type, value)
+            if not fits:
+                raise InputError(f"{name} must be {expected}, got {value!r}")
+            minimum = LEAST.get(name)
+            if minimum is not None and value < minimum:
                 raise InputError(f"{name} must be at least {minimum}, got {value}")
+        if not 0 < self.start_minutes < math.inf:
+            raise InputError(
+                f"start_minutes must be more than 0 and finite, got {self.start_minutes}"
+            )
+
+
+def _kind(kind: Any, value: Any) -> tuple[str, bool]:
+    """Return what an option of this type must be, in words, and whether a value is that."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind == Sequence[str]:
+        listed = isinstance(value, (list, tuple))
+        return "a list of texts", listed and all(isinstance(line, str) for line in value)
+    if kind is float:
+        return "a number", number and not math.isnan(value)
+    if kind in (int, int | None):
+        return "a whole number", number and isinstance(value, int)
+    return "text", isinstance(value, str)
 
 
 def check_cluster(cluster: str, options: Options, mongo_url: str | None) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from replearn.sweep.cluster import Options
 
 LOOPBACK = re.compile(r"(localhost|127\.[\d.]+|\[?::1\]?|0\.0\.0\.0)(:\d+)?$")
+LEAST_MEMORY = 1_000_000  # bytes of a job: 8 without a unit is a slip
 CLASSES = {
     "slurm": "SLURMCluster", "pbs": "PBSCluster", "sge": "SGECluster", "lsf": "LSFCluster",
     "oar": "OARCluster",
@@ -39,6 +40,7 @@ def check_jobs(queue: str, options: "Options", mongo_url: str | None) -> None:
     """Raise an InputError if jobs of a queue cannot work like this, before anything is spent."""
     check_interface(options.interface)
     check_database_url(mongo_url, options.interface)
+    check_memory(options.memory)
     lifetime_of(options)
     job_words(queue, options)
     if shutil.which(SUBMIT[queue]) is None:
@@ -170,6 +172,18 @@ def walltime_seconds(text: str) -> int:
         raise InputError(f"walltime must look like 04:00:00 or 2-12:00:00, got {text!r}")
     days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def check_memory(text: str) -> None:
+    """Raise an InputError unless Dask reads a text as the memory of a job."""
+    from dask.utils import parse_bytes
+
+    try:
+        found = parse_bytes(text)
+    except (ValueError, OverflowError):
+        found = 0
+    if found < LEAST_MEMORY:
+        raise InputError(f"memory must look like 8GB or 500MB, got {text!r}")
 
 
 def check_database_url(url: str | None, interface: str | None = None) -> None:
