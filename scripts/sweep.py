@@ -2,7 +2,7 @@
 
     python -m sweep experiments.unsupervised with dataset.digits,mnist model.kim seed=0,1,2
     python -m sweep --cluster local --workers 4 --gpus 2 EXPERIMENT with ...
-    python -m sweep --cluster slurm --jobs 50 --walltime 04:00:00 --gres gpu:1 EXPERIMENT with ...
+    python -m sweep --cluster slurm --interface ib0 --jobs 50 --gres gpu:1 EXPERIMENT with ...
     python -m sweep --cluster tcp://host:8786 EXPERIMENT with ...
     python -m sweep --file grid.yaml            what it holds: replearn.sweep.gridfile
     python -m sweep status|cancel|retry [ID]    of the newest sweep, or of that with this id
@@ -34,7 +34,7 @@ HELP = {
     "gres": "queue: gpu:1",
     "partition": "queue: where jobs go",
     "account": "queue: who pays",
-    "interface": "queue: network of this machine and the nodes",
+    "interface": "queue: network of this machine and the nodes (needed)",
     "directives": "queue: a further line of the job's header; may be repeated",
     "prologue": "queue: a line of shell before the worker starts; may be repeated",
     "start_minutes": "queue: give up if no job has started by then (720)",

@@ -1,8 +1,11 @@
 """Which clusters there are, how large they become, and what is refused before anything runs."""
 
+import re
+
 import pytest
 
 from replearn.errors import InputError
+from replearn.sweep.address import check_address
 from replearn.sweep.cluster import Options, open_pool, plan_workers, visible_gpus
 from replearn.sweep.jobs import (
     check_database_url,
@@ -119,6 +122,37 @@ def test_nodes_do_not_reach_a_database_on_the_loopback(url):
         with open_pool("slurm", Options(), 1, 0, {"MONGO_URL": url} if url else {}):
             pass
     check_database_url(url, "lo")  # a job that reaches its driver there is on this machine
+
+
+def test_a_queue_needs_a_network():
+    with pytest.raises(InputError, match="slurm needs --interface, the network .* 'ip -brief addr"):
+        with open_pool("slurm", Options(), 1, 0, {"MONGO_URL": "mongodb://db.example.org"}):
+            pass
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "[2001:db8::1]"])
+def test_a_password_does_not_travel_in_the_clear(host):
+    secret = {"MONGO_URL": "mongodb://user:pass@db.example.org,db2:27017/admin?x=a:b"}
+    with pytest.raises(
+        InputError, match=r"the password in MONGO_URL in the clear.* tls://"
+    ) as raised:
+        with open_pool(f"tcp://{host}:9", Options(), 1, 0, secret):
+            pass
+    assert "pass@" not in str(raised.value) and raised.match(re.escape(f"give tls://{host}:9"))
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("tcp://127.0.0.1:9", "mongodb://user:pass@db.example.org"),
+        ("tls://localhost:9", "mongodb://user:pass@db.example.org"),
+        ("tcp://localhost:9", "mongodb://db.example.org/?x=user:pass@"),
+        ("tcp://localhost:9", None),
+    ],
+)
+def test_what_carries_no_password_in_the_clear_is_asked(address, url):
+    with pytest.raises(InputError, match=f"no Dask scheduler answers at {address} within"):
+        check_address(address, url)
 
 
 def test_nodes_reach_a_database_by_name():

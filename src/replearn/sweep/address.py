@@ -14,16 +14,28 @@ if TYPE_CHECKING:
     from replearn.sweep.cluster import Options
 
 CONNECT_SECONDS = 10
+LOOPBACK = re.compile(r"(localhost|127\.[\d.]+|\[?::1\]?|0\.0\.0\.0)(:\d+)?$")
 LOST_SECONDS = 300.0  # that a scheduler which is not ours may be without workers
 
 
-def check_address(cluster: str) -> None:
-    """Raise an InputError unless somebody listens at an address such as tcp://host:8786."""
+def check_address(cluster: str, mongo_url: str | None) -> None:
+    """Raise an InputError unless somebody listens at an address such as tcp://host:8786.
+
+    Workers are told the URL of the database: one with a password does not leave this machine in
+    the clear.
+    """
     found = re.fullmatch(r"(?:tcp|tls)://(?:\[([^]]+)\]|([^:/\s]+)):(\d{1,5})", cluster)
     if found is None:
         raise InputError(f"the address of a cluster looks like tcp://HOST:8786, got {cluster!r}")
+    host = found[1] or found[2]
+    user = (mongo_url or "").partition("://")[2].partition("/")[0].rpartition("@")[0]
+    if cluster.startswith("tcp://") and ":" in user and not LOOPBACK.match(host):
+        raise InputError(
+            f"{cluster} would carry the password in MONGO_URL in the clear: start the scheduler "
+            f"and its workers with TLS, and give tls://{cluster.removeprefix('tcp://')}"
+        )
     try:
-        socket.create_connection((found[1] or found[2], int(found[3])), CONNECT_SECONDS).close()
+        socket.create_connection((host, int(found[3])), CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise InputError(_no_scheduler(cluster, error)) from None
 
@@ -42,7 +54,7 @@ def open_address(
     """
     from distributed import Client
 
-    check_address(cluster)
+    check_address(cluster, environment.get("MONGO_URL"))
     try:
         client = Client(cluster, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError, ValueError, TypeError) as error:

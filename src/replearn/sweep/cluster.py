@@ -44,8 +44,8 @@ class Options:
     GPUs take: no training starts on a CPU because the GPUs happen to be busy.
     queue: at most `jobs` at once, each with `cpus`, `memory`, `walltime`, `gres`, on `partition`
     for `account`; `directives` are further lines of the job's header, `prologue` lines of shell
-    before the worker starts, `interface` the network of driver and nodes (default: that of the
-    machine's address). `start_minutes`: after which a sweep without any job gives up.
+    before the worker starts, `interface` the network of driver and nodes, which a queue needs.
+    `start_minutes`: after which a sweep without any job gives up.
     all: `threads` of each run (default: its share of the cores).
     """
 
@@ -75,9 +75,8 @@ class Options:
             expected, fits = _kind(option.type, value)
             if not fits:
                 raise InputError(f"{name} must be {expected}, got {value!r}")
-            minimum = LEAST.get(name)
-            if minimum is not None and value < minimum:
-                raise InputError(f"{name} must be at least {minimum}, got {value}")
+            if name in LEAST and value is not None and value < LEAST[name]:
+                raise InputError(f"{name} must be at least {LEAST[name]}, got {value}")
         if not 0 < self.start_minutes < math.inf:
             raise InputError(
                 f"start_minutes must be more than 0 and finite, got {self.start_minutes}"
@@ -104,7 +103,7 @@ def check_cluster(cluster: str, options: Options, mongo_url: str | None) -> None
         InputError: if there is none of this name or address, or it cannot work like this.
     """
     if cluster.startswith(ADDRESS):
-        check_address(cluster)
+        check_address(cluster, mongo_url)
     elif cluster in QUEUES:
         check_jobs(cluster, options, mongo_url)
     elif cluster == "local":

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from replearn.errors import InputError, nearest
 from replearn.paths import sims_folder
-from replearn.sweep.address import check_workers
+from replearn.sweep.address import LOOPBACK, check_workers
 from replearn.sweep.keys import key_folder
 from replearn.sweep.pool import Pool
 from replearn.sweep.task import GRACE_SECONDS
@@ -27,7 +27,6 @@ from replearn.sweep.watch import JobWatch
 if TYPE_CHECKING:
     from replearn.sweep.cluster import Options
 
-LOOPBACK = re.compile(r"(localhost|127\.[\d.]+|\[?::1\]?|0\.0\.0\.0)(:\d+)?$")
 LEAST_MEMORY = 1_000_000  # bytes of a job: 8 without a unit is a slip
 CLASSES = {
     "slurm": "SLURMCluster", "pbs": "PBSCluster", "sge": "SGECluster", "lsf": "LSFCluster",
@@ -40,6 +39,11 @@ def check_jobs(queue: str, options: "Options", mongo_url: str | None) -> None:
     """Raise an InputError if jobs of a queue cannot work like this, before anything is spent."""
     check_interface(options.interface)
     check_database_url(mongo_url, options.interface)
+    if options.interface is None:
+        raise InputError(
+            f"{queue} needs --interface, the network that this machine and the nodes have in "
+            f"common, so that nobody listens on others: 'ip -brief address' lists them"
+        )
     check_memory(options.memory)
     lifetime_of(options)
     job_words(queue, options)
@@ -94,7 +98,6 @@ def open_jobs(
                 ],
                 job_script_prologue=list(options.prologue),
                 scheduler_options={
-                    **_host(options.interface),
                     "dashboard": False,
                     "dashboard_address": "127.0.0.1:0",
                 },
@@ -215,13 +218,6 @@ def _is_loopback(interface: str) -> bool:
     import psutil
 
     return bool(LOOPBACK.match(psutil.net_if_addrs()[interface][0].address))
-
-
-def _host(interface: str | None) -> dict[str, Any]:
-    """Return where the scheduler listens: on the interface, or on this machine's own address."""
-    from distributed.utils import get_ip
-
-    return {} if interface else {"host": get_ip()}
 
 
 def _never_twice(cluster_class: type) -> type:
