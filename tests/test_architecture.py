@@ -174,3 +174,14 @@ def test_no_tracked_file_names_this_machine():
             continue
         found = [line for line in path.read_text().splitlines() if machine.search(line)]
         assert found == [], file
+
+
+def test_the_design_names_every_room_and_command():
+    page = (ROOT / "docs" / "design.md").read_text()
+    rooms = page.partition("## Rooms")[2].partition("## Who may import whom")[0]
+    for name in [*ROOMS, *SCRIPT_ROOMS]:
+        assert re.search(rf"^  {name}/ ", rooms, re.MULTILINE), name
+    for path in SCRIPTS.glob("*.py"):
+        assert path.name in rooms, path.name
+    for folder in (p for p in SCRIPTS.iterdir() if (p / "__init__.py").exists()):
+        assert f"  {folder.name}/ " in rooms, folder.name

@@ -83,9 +83,11 @@ def figures(database: Any, seeds: Sequence[int]) -> dict[str, str]:
     )
     status = Counter(document["status"] for document in documents)
     each = Counter(document["claim"]["key"] for document in documents)
+    finished = Counter(d["claim"]["key"] for d in documents if d["status"] == "COMPLETED")
+    once = sum(n == 1 for n in finished.values())
     counted = ", ".join(f"{n} {name}" for name, n in sorted(status.items()))
     return {
-        "configurations, each finished once": str(len(seeds)),
+        "configurations finished once": f"{once} of {len(seeds)}",
         "run documents": f"{len(documents)}: {counted}",
         "run documents of one configuration, at most": str(max(each.values(), default=0)),
         "finished runs that took up a dead one": str(len(resumed(database))),

@@ -234,7 +234,7 @@ def test_without_python_3_11_one_sentence_says_so(tmp_path):
 @pytest.mark.parametrize(
     ("script", "sentence"),
     [
-        ("setup", "bin/setup knows --dev and --node, not '--all'."),
+        ("setup", "bin/setup knows --dev, --node and --slurm, not '--all'."),
         ("check", "bin/check knows --quick, not '--all'."),
     ],
 )
@@ -243,6 +243,15 @@ def test_an_unknown_option_is_refused(tmp_path, script, sentence):
     done = run(folder, "--all", script=script)
     assert (done.returncode, done.stderr) == (1, sentence + "\n")
     assert not (folder / ".venv").exists()
+
+
+def test_a_venv_of_another_checkout_is_left_as_it_is(tmp_path):
+    folder, other = copy_checkout(tmp_path / "re pl"), tmp_path / "other"
+    other.mkdir()
+    (folder / ".venv").symlink_to(other)
+    done = run(folder)
+    assert done.returncode == 1 and done.stderr.startswith(f".venv is a link to {other}, where")
+    assert list(other.iterdir()) == []
 
 
 def installed_torch(checkout: Path) -> str:

@@ -218,6 +218,8 @@ def test_queries_on_the_command_line_are_those_of_find_runs():
         (["trace", "9"], "has no run 9"),
         (["delete", "9", "--yes"], "has no run 9"),
         (["import", "absent.tar"], "there is no file absent.tar"),
+        (["import", "/etc/passwd/x.tar"], "/etc/passwd/x.tar cannot be read: Not a directory"),
+        (["import", "/tmp"], "/tmp cannot be read: Is a directory"),
         (["export", "seed=0"], "the file to write comes first and ends in .tar, got 'seed=0'"),
         (["export", "a.tar", "seed=7"], "no COMPLETED run matches seed=7"),
         (["export", "a.tar", "id=3"], "has no run 3"),

@@ -288,11 +288,17 @@ def open_archive(path: Path) -> Iterator[Archive]:
         InputError: if there is no such file, or it is no tar file or a damaged one.
     """
     try:
-        with tarfile.open(path, "r:") as tar:
-            yield Archive(path, tar)
+        tar = tarfile.open(path, "r:")  # noqa: SIM115  what is done with it has errors of its own
     except FileNotFoundError:
         raise InputError(f"there is no file {path}") from None
-    except (tarfile.TarError, EOFError, IsADirectoryError) as error:
+    except tarfile.TarError as error:
+        raise InputError(f"{path} is no tar file, or is damaged ({error})") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        with tar:
+            yield Archive(path, tar)
+    except (tarfile.TarError, EOFError) as error:
         raise InputError(f"{path} is no tar file, or is damaged ({error})") from None
 
 

@@ -1,7 +1,7 @@
 """Grids from a YAML file: the same axes as on the command line, and axes that change together.
 
 experiment: experiments.unsupervised
-with: [dataset.digits, progress=False]
+with: [dataset.digits, dataset.size=64, progress=False]
 axes:
   - model.kim,locatello
   - seed: [0, 1, 2]
