@@ -46,3 +46,8 @@ def test_pandas_is_hidden_from_sacred_alone():
 
 def test_the_library_imports_nothing_by_itself():
     assert modules_after("import replearn") & {"torch", "numpy", "sacred", *HEAVY} == set()
+
+
+def test_commands_about_runs_and_sweeps_start_without_torch():
+    loaded = modules_after("import runs, sweep, replearn.runs.query, replearn.runs.config")
+    assert loaded & {"torch", "sacred", "ignite", "distributed", *HEAVY} == set()

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from replearn.errors import InputError, nearest
-from replearn.models.precision import PRECISIONS  # not from training.engine: ignite takes a second
 from replearn.registry import lookup, parameters
 
 # Keys that do not change what a run computes.
@@ -177,6 +176,8 @@ def check_training(section: Mapping[str, Any]) -> None:
             at_least_one(f"training.{key}", section[key])
     if section["steps"] is None and section["epochs"] is None:
         raise InputError("training needs a length: give training.steps or training.epochs")
+    from replearn.models.precision import PRECISIONS  # torch: commands about runs need none
+
     if section["precision"] not in PRECISIONS:
         raise InputError(
             f"precision must be one of {', '.join(PRECISIONS)}, got {section['precision']!r}"
