@@ -55,6 +55,8 @@ def main(argv: Sequence[str]) -> int:
         args = _parser().parse_args(argv[:cut])
         if args.experiment in COMMANDS:
             return _command(args, words)
+        if args.experiment is not None:
+            check_experiment(args.experiment)
         if args.id is not None:
             raise InputError(f"expected 'with' before the words of the grid, got {args.id!r}")
         return _sweep(args, words)
@@ -103,6 +105,7 @@ def _plan_and_run(
     from replearn.runs.standing import FINISHED
     from replearn.sweep.driver import (
         Sweep,
+        check_place,
         command_lines,
         drive,
         forget_failures,
@@ -119,7 +122,9 @@ def _plan_and_run(
     if args.retry_failed and not args.dry_run:
         forget_failures(sweep, database)
     found = sweep.standings(database)
-    check_points(missing(sweep, found), here="://" not in sweep.cluster)
+    if todo := missing(sweep, found):
+        check_place(sweep, todo)
+    check_points(todo, here="://" not in sweep.cluster)
     print("\n".join(plan_lines(sweep, shape, len(points), found, database)), flush=True)
     if args.dry_run:
         print("\n".join(command_lines(sweep, found)))
@@ -136,7 +141,7 @@ def _command(args: argparse.Namespace, words: Sequence[str]) -> int:
     """Look at a stored sweep, stop it, or run again what failed of it."""
     from replearn.runs.database import open_database
     from replearn.runs.sweeps import cancel_sweep, load_sweep
-    from replearn.sweep.driver import status_lines
+    from replearn.sweep.driver import is_running, status_lines
     from replearn.sweep.watch import cancel_pending
 
     if words or args.file:
@@ -155,7 +160,12 @@ def _command(args: argparse.Namespace, words: Sequence[str]) -> int:
         if stored["cluster"] == "slurm":
             cancel_pending(f"replearn-{stored['_id']}")
         stored["cancelled"] = True
-        print("its runs store what they have, and end" if new else "it was cancelled before")
+        if not new:
+            print("it was cancelled before")
+        elif is_running(stored, database):
+            print("its runs store what they have, and end")
+        else:
+            print("nothing of it is running, and nothing more of it will start")
     lines, finished = status_lines(stored, database)
     print("\n".join(lines))
     return 0 if finished or args.experiment == "cancel" else 1
@@ -177,9 +187,15 @@ def load_experiment(name: str) -> Any:
     Raises:
         InputError: if there is none of this name.
     """
-    if name not in experiments():
-        raise InputError(f"there is no experiment {name!r}; {nearest(name, experiments())}")
+    check_experiment(name)
     return import_module(name).ex
+
+
+def check_experiment(name: str) -> None:
+    """Raise an InputError that names the nearest experiments and commands unless there is one."""
+    if name not in (known := experiments()):
+        choices = nearest(name, [*known, *COMMANDS])
+        raise InputError(f"there is no experiment {name!r}; {choices}")
 
 
 def _options(args: argparse.Namespace, stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -145,9 +145,33 @@ def test_what_was_done_can_be_claimed_because_its_run_may_be_removed(database):
 
 def test_a_claim_that_is_forgotten_is_lost_and_free(database):
     held = claim(database, KEY, "host:1")
-    assert forget(database, [KEY]) == 1
+    assert forget(database, standings(database, [KEY]).values()) == 1
     assert not held.renew() and held.loss() == "its claim was taken back"
     assert claim(database, KEY, "host:2") is not None
+    assert forget(database, []) == 0
+
+
+def test_a_claim_that_was_taken_since_it_was_read_is_not_forgotten(database):
+    first = claim(database, KEY, "host:1")
+    assert first.failed("away", retry=True)
+    failed = standings(database, [KEY]).values()
+    second = claim(database, KEY, "host:2")
+    assert forget(database, failed) == 0 and second.renew()
+
+
+def test_a_claim_of_a_process_that_lives_after_all_is_not_forgotten(database):
+    held = claim(database, KEY, "host:1", seconds=-1)
+    dead = standings(database, [KEY])
+    assert dead[KEY]["state"] == "dead" and held.renew()
+    assert forget(database, dead.values()) == 0 and held.started(3)
+
+
+def test_a_dead_claim_is_forgotten_but_not_once_it_is_done(database):
+    held = claim(database, KEY, "host:1", seconds=-1)
+    dead = standings(database, [KEY]).values()
+    assert held.done(3) and forget(database, dead) == 0
+    assert claim(database, KEY, "host:1", seconds=-1) is not None
+    assert forget(database, standings(database, [KEY]).values()) == 1
 
 
 def test_a_resume_state_that_is_spoiled_is_remembered(database):

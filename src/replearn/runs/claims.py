@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ReturnDocument
+from pymongo import DeleteOne, ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
@@ -191,12 +191,24 @@ def holder(database: Database, key: str) -> str:
     return found.get("owner", "nobody") + ("" if run_id is None else f" (run {run_id})")
 
 
-def forget(database: Database, keys: Iterable[str]) -> int:
+def forget(database: Database, claims: Iterable[Mapping[str, Any]]) -> int:
     """Delete claims, and return how many: failures of before do not count any more.
 
-    A process that has one of them stops with its next heartbeat, so this also cancels.
+    A claim that has changed since it was read is kept: a process has taken it, or lives after all.
+    Should one that is deleted be alive, its process stops with its next heartbeat.
+
+    Args:
+        database: the database of runs.
+        claims: as `standings` gives them.
     """
-    return database.claims.delete_many({"_id": {"$in": list(keys)}}).deleted_count
+    fields = ("_id", "token", "lease_until", "state")
+    read = [{name: claim[name] for name in fields} for claim in claims]
+    for each in read:
+        if each["state"] == "dead":  # as it is called, not as it is stored
+            each["state"] = "running"
+    if not read:
+        return 0
+    return database.claims.bulk_write([DeleteOne(each) for each in read]).deleted_count
 
 
 def is_superseded(database: Database, document: Mapping[str, Any]) -> bool:

@@ -164,10 +164,8 @@ def _local(options: Options, n_gpu: int, n_cpu: int, environment: dict[str, str]
     from distributed import Client, Nanny, Scheduler, SpecCluster
     from distributed.security import Security
 
-    cores = n_cores()
-    gpus = visible_gpus(options.gpus)
-    plan = plan_workers(options.workers or len(gpus) or max(1, cores // 2), gpus, n_gpu, n_cpu)
-    threads = options.threads or max(1, cores // len(plan))
+    plan = _local_plan(options, n_gpu, n_cpu)
+    threads = options.threads or max(1, n_cores() // len(plan))
     environment |= dict.fromkeys(THREADS, str(threads))
     security = Security.temporary()
     common: dict[str, Any] = {
@@ -202,6 +200,27 @@ def _local(options: Options, n_gpu: int, n_cpu: int, environment: dict[str, str]
             client = stack.enter_context(Client(opened, set_as_default=False))
         slots = Counter(kind for kind, _ in plan)
         yield Pool(client, slots, threads, Watch(START_SECONDS, "they end when they start"))
+
+
+def count_slots(cluster: str, options: Options, n_gpu: int, n_cpu: int) -> dict[str, int] | None:
+    """Return how many tasks of each kind run at once, or None if only the cluster knows.
+
+    Args:
+        cluster, options, n_gpu, n_cpu: as in `open_pool`; also inline.
+
+    Raises:
+        InputError: if this machine has not the GPUs that the options name.
+    """
+    if cluster == "inline":
+        return {"any": 1}
+    if cluster == "local":
+        return dict(Counter(kind for kind, _ in _local_plan(options, n_gpu, n_cpu)))
+    return {"any": min(options.jobs, n_gpu + n_cpu)} if cluster in QUEUES else None
+
+
+def _local_plan(options: Options, n_gpu: int, n_cpu: int) -> list[tuple[str, str | None]]:
+    gpus = visible_gpus(options.gpus)
+    return plan_workers(options.workers or len(gpus) or max(1, n_cores() // 2), gpus, n_gpu, n_cpu)
 
 
 def plan_workers(

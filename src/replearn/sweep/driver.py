@@ -1,6 +1,5 @@
 """Drive a sweep: say what is asked for and what is there, run what is missing, say how it ended."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -16,7 +15,7 @@ from replearn.runs.standing import (
     find_standings,
 )
 from replearn.runs.sweeps import is_cancelled, store_sweep
-from replearn.sweep.cluster import Options, check_cluster
+from replearn.sweep.cluster import Options, check_cluster, count_slots
 from replearn.sweep.engine import run_sweep
 from replearn.sweep.plan import Point, labels
 from replearn.sweep.table import (
@@ -26,7 +25,7 @@ from replearn.sweep.table import (
     runs_text,
     standing_lines,
 )
-from replearn.sweep.task import Outcome, Task
+from replearn.sweep.task import Outcome, Task, kind_among, wants_gpu
 
 MOST_SHOWN = 10  # command lines of a dry run
 
@@ -71,7 +70,7 @@ def forget_failures(sweep: Sweep, database: Any) -> int:
     """Let what failed be tried again, and return how many configurations that are."""
     failed = ("failed", "refused", "dead")
     found = standings(database, sweep.keys().values())
-    return forget(database, [key for key, claim in found.items() if claim["state"] in failed])
+    return forget(database, [claim for claim in found.values() if claim["state"] in failed])
 
 
 def plan_lines(
@@ -87,7 +86,7 @@ def plan_lines(
     todo = missing(sweep, found)
     if not todo:
         return lines
-    at_once = min(len(todo), concurrency(sweep.cluster, sweep.options))
+    at_once = min(len(todo), sum((slots_for(sweep, todo) or {}).values()))
     seconds = expected_seconds(sweep, todo, database)
     how = f"on {sweep.cluster}, {at_once} at once" if at_once > 1 else f"on {sweep.cluster}"
     return [*lines, f"{len(todo)} to run {how}; estimated time: {duration_text(seconds)}"]
@@ -113,31 +112,41 @@ def missing(sweep: Sweep, found: Mapping[str, Standing]) -> list[Point]:
     ]
 
 
-def concurrency(cluster: str, options: Options) -> int:
-    """Return how many runs there are at once, as far as that is known before a cluster is up."""
-    if cluster == "inline":
-        return 1
-    if cluster == "local":
-        return options.workers or options.gpus or max(1, len(os.sched_getaffinity(0)) // 2)
-    return options.workers or options.jobs
+def check_place(sweep: Sweep, todo: Sequence[Point]) -> None:
+    """Raise an InputError if the points cannot be run where the sweep is to run."""
+    options = _with_interval(sweep.options, todo)
+    check_cluster(sweep.cluster, options, mongo_url())
+
+
+def slots_for(sweep: Sweep, todo: Sequence[Point]) -> dict[str, int] | None:
+    """Return how many of these points run at once, by kind of worker; None: nobody knows yet."""
+    n_gpu = sum(wants_gpu(point.words) for point in todo)
+    return count_slots(sweep.cluster, sweep.options, n_gpu, len(todo) - n_gpu)
 
 
 def expected_seconds(sweep: Sweep, todo: Sequence[Point], database: Any) -> float | None:
-    """Return how long the points take together, None if nothing like them is finished."""
-    paces = find_paces(database, sweep.name)
-    each = [estimate(paces, point.config) for point in todo]
-    known = [seconds for seconds in each if seconds is not None]
-    if len(known) < len(each):
+    """Return how long the points take together.
+
+    None if nothing like them is finished, or nobody knows how many run at once.
+    """
+    slots = slots_for(sweep, todo)
+    if not slots:
         return None
-    at_once = concurrency(sweep.cluster, sweep.options)
-    return max(sum(known) / at_once, max(known, default=0.0))
+    paces = find_paces(database, sweep.name)
+    longest, work = 0.0, dict.fromkeys(slots, 0.0)
+    for point in todo:
+        if (seconds := estimate(paces, point.config)) is None:
+            return None
+        longest = max(longest, seconds)
+        work[kind_among(slots, wants_gpu(point.words))] += seconds
+    return max(longest, *(work[kind] / n for kind, n in slots.items()))
 
 
 def drive(sweep: Sweep, found: Mapping[str, Standing], database: Any) -> int:
     """Run what is missing, with a live table; return 0 if then everything is finished, else 1."""
     if todo := missing(sweep, found):
+        check_place(sweep, todo)
         sweep = replace(sweep, options=_with_interval(sweep.options, todo))
-        check_cluster(sweep.cluster, sweep.options, mongo_url())
         sweep_id = _store(sweep, database)
         print(f"sweep {sweep_id}: python -m sweep status|cancel|retry {sweep_id}", flush=True)
         _run(sweep, sweep_id, todo, database)
@@ -205,6 +214,13 @@ def _store(sweep: Sweep, database: Any) -> str:
     options["options"] = asdict(sweep.options)
     points = [{"config_hash": point.config_hash, "words": point.words} for point in sweep.points]
     return store_sweep(database, sweep.name, sweep.module, sweep.words, points, options)
+
+
+def is_running(document: Mapping[str, Any], database: Any) -> bool:
+    """Return whether a run of a stored sweep is running: of this one, not of one that shares it."""
+    hashes = [point["config_hash"] for point in document["points"]]
+    claims = standings(database, claim_keys(document["experiment"], hashes).values()).values()
+    return any(each["state"] == RUNNING and each["sweep"] == document["_id"] for each in claims)
 
 
 def status_lines(document: Mapping[str, Any], database: Any) -> tuple[list[str], bool]:

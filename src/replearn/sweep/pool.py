@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from replearn.errors import InputError
-from replearn.sweep.task import Outcome, Task
+from replearn.sweep.task import Outcome, Task, kind_among
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -68,8 +68,7 @@ class Pool:
 
     def kind(self, task: Task) -> str:
         """Return which of the slots a task takes."""
-        kind = "GPU" if task.wants_gpu() else "CPU"
-        return kind if kind in self.slots else next(iter(self.slots))
+        return kind_among(self.slots, task.wants_gpu())
 
     def submit(self, task: Task) -> None:
         """Give a task to the cluster."""

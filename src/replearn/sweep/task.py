@@ -62,7 +62,18 @@ class Task:
 
     def wants_gpu(self) -> bool:
         """Return whether it may run on a GPU: all do but those with `device=cpu`."""
-        return "device=cpu" not in self.words
+        return wants_gpu(self.words)
+
+
+def wants_gpu(words: Sequence[str]) -> bool:
+    """Return whether a task with these words may run on a GPU."""
+    return "device=cpu" not in words
+
+
+def kind_among(slots: Mapping[str, int], gpu: bool) -> str:
+    """Return which of the slots a task takes that may run on a GPU, or may not."""
+    kind = "GPU" if gpu else "CPU"
+    return kind if kind in slots else next(iter(slots))
 
 
 @dataclass(frozen=True)
