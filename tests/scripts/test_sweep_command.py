@@ -1,5 +1,6 @@
 """`python -m sweep`: plans, sentences, and whole sweeps of tiny runs."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 import sweep as command
 from experiments import unsupervised
+from replearn.runs.claims import claim, claim_key
 from replearn.runs.config import config_hash
 from replearn.runs.query import find_runs
 from replearn.runs.resolving import resolve_words
@@ -64,6 +66,36 @@ def test_a_dry_run_prints_the_plan_and_stores_nothing(python_sweep, finish, data
     assert database.sweeps.count_documents({}) == 0
 
 
+@pytest.mark.parametrize(
+    ("options", "n_cpu", "how"),
+    [
+        ("--workers 4 --gpus 2", 0, "local, 2 at once; estimated time: 2 min"),
+        ("--workers 4 --gpus 2", 6, "local, 4 at once; estimated time: 45 s"),
+        ("--workers 3 --gpus 2", 2, "local, 3 at once; estimated time: 60 s"),
+        ("--workers 3 --gpus 2", 4, "local, 3 at once; estimated time: 2 min"),
+        ("--workers 9", 3, "local, 6 at once; estimated time: 30 s"),
+        ("--cluster inline", 0, "inline; estimated time: 3 min"),
+    ],
+)
+def test_how_many_run_at_once(python_sweep, finish, monkeypatch, tmp_path, options, n_cpu, how):
+    finish("seed=9")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    path = tmp_path / "grid.yaml"
+    devices = ["cpu"] * n_cpu + ["auto"] * (6 - n_cpu)
+    path.write_text(f"zip: [{{seed: [0, 1, 2, 3, 4, 5], device: {devices}}}]")
+    typed = ["--dry-run", *options.split(), "--file", str(path), MODULE, "with", *TINY]
+    assert f"6 to run on {how}\n" in python_sweep(*typed)[1]
+
+
+def test_nobody_knows_how_many_run_at_an_address(python_sweep, finish):
+    finish("seed=9")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        typed = ["--dry-run", "--cluster", address, MODULE, "with", *TINY, "seed=0,1"]
+        _, out, _ = python_sweep(*typed)
+    assert f"2 to run on {address}; estimated time: unknown\n" in out
+
+
 def test_what_is_finished_is_not_run(python_sweep, finish, database):
     first, second = finish("seed=0"), finish("seed=1")
     code, out, _ = python_sweep("--cluster", "inline", MODULE, "with", *TINY, "seed=0,1")
@@ -101,6 +133,8 @@ def test_a_file_gives_the_experiment_and_the_grid(python_sweep, tmp_path):
     ("argv", "sentence"),
     [
         (["experiments.unsupervise", "with", "fast"], "no experiment 'experiments.unsupervise'; "),
+        (["cancl"], "there is no experiment 'cancl'; did you mean 'cancel'?"),
+        (["statu", "a1b2c3"], "there is no experiment 'statu'; did you mean 'status'?"),
         (["os.path", "with", "fast"], "there is no experiment 'os.path'; choose from analysis.m"),
         (["with", "seed=0"], "expected an experiment: experiments.supervised, experiments.unsup"),
         ([MODULE], "the grid is empty: expected words such as dataset.mnist seed=0,1,2"),
@@ -141,8 +175,9 @@ def test_what_cannot_be_is_one_sentence(python_sweep, database, argv, sentence):
     ],
 )
 def test_a_cluster_that_cannot_work_costs_nothing(python_sweep, database, options, sentence):
-    code, _, err = python_sweep("--cluster", *options.split(), MODULE, "with", *TINY)
-    assert code == 1 and sentence in err and err.count("\n") == 1
+    for dry in ([], ["--dry-run"]):
+        code, out, err = python_sweep(*dry, "--cluster", *options.split(), MODULE, "with", *TINY)
+        assert code == 1 and out == "" and sentence in err and err.count("\n") == 1
     assert database.sweeps.count_documents({}) == database.runs.count_documents({}) == 0
 
 
@@ -170,11 +205,21 @@ def test_status_and_cancel_of_a_stored_sweep(python_sweep, finish, database):
     finish("seed=1")
     assert python_sweep("status", sweep)[0] == 0
     code, out, _ = python_sweep("cancel", sweep)
-    assert code == 0 and "its runs store what they have, and end" in out
+    assert code == 0 and "nothing of it is running, and nothing more of it will start" in out
     assert load_sweep(database, sweep)["cancelled"]
     assert "it was cancelled before" in python_sweep("cancel")[1]
     code, _, err = python_sweep("status", "zzz")
     assert code == 1 and "has no sweep 'zzz'; choose from" in err
+
+
+def test_cancel_of_a_sweep_that_runs(python_sweep, database):
+    key = config_hash(resolve_words(unsupervised.ex, TINY))
+    points = [{"config_hash": key, "words": TINY}]
+    given = ("unsupervised", MODULE, [], points, {"cluster": "local"})
+    first, second = store_sweep(database, *given), store_sweep(database, *given)
+    claim(database, claim_key("unsupervised", key), "host:1", sweep=first)
+    assert "nothing of it is running" in python_sweep("cancel", second)[1]
+    assert "its runs store what they have, and end" in python_sweep("cancel", first)[1]
 
 
 @pytest.mark.slow
