@@ -15,7 +15,7 @@ from os import environ
 from typing import Any
 
 from replearn.errors import InputError, nearest
-from replearn.sweep.cluster import Options, open_pool
+from replearn.sweep.cluster import Options, check_cluster, open_pool
 
 LOOK_SECONDS = 2.0
 OF_WORKERS = ("MONGO_URL", "MONGO_DB", "REPLEARN_DATA", "REPLEARN_HOME")
@@ -71,7 +71,9 @@ def open_blocks(
         return
     given = {name: environ[name] for name in OF_WORKERS if name in environ}
     with open_pool(str(cluster), read_options(options), n_blocks, 0, given) as pool:
-        yield partial(_on, pool, tell)
+        # Another driver may have told the workers of a database that this one does not name.
+        database = {name: environ.get(name) for name in OF_WORKERS[:2]}
+        yield partial(_on, pool, tell, {**given, **database})
 
 
 def read_options(options: Options | Mapping[str, Any] | None) -> Options:
@@ -89,6 +91,13 @@ def read_options(options: Options | Mapping[str, Any] | None) -> Options:
     return Options(**(options or {}))
 
 
+def check_config(cluster: str | None, options: Mapping[str, Any]) -> None:
+    """Raise an InputError if what a config says of a cluster cannot be used; None: no cluster."""
+    asked = read_options(options)
+    if cluster is not None:
+        check_cluster(str(cluster), asked, environ.get("MONGO_URL"))
+
+
 def _in_this_process(tell: Progress, function: Callable, blocks: Iterable[Sequence]) -> list[Any]:
     results, blocks = [], list(blocks)
     for block in blocks:
@@ -98,7 +107,11 @@ def _in_this_process(tell: Progress, function: Callable, blocks: Iterable[Sequen
 
 
 def _on(
-    pool: Any, tell: Progress, function: Callable, blocks: Iterable[Sequence[Any]]
+    pool: Any,
+    tell: Progress,
+    environment: Mapping[str, str | None],
+    function: Callable,
+    blocks: Iterable[Sequence[Any]],
 ) -> list[Any]:
     from replearn.sweep.worker import call
 
@@ -111,7 +124,7 @@ def _on(
         # One more than there are workers, so that none waits while a result travels.
         while waiting and out <= slots:
             index, block = waiting.popleft()
-            pool.call(index, kind, call, function, block, pool.threads)
+            pool.call(index, kind, call, function, block, pool.threads, environment)
             out += 1
         for index, future in pool.ended(LOOK_SECONDS):
             if type(future.exception()).__name__ == "KilledWorker":

@@ -4,8 +4,10 @@ import asyncio
 import os
 import socket
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from distributed import Worker, WorkerPlugin, get_worker
@@ -13,6 +15,10 @@ from threadpoolctl import threadpool_limits
 
 from replearn.errors import InputError
 from replearn.sweep.task import GRACE_SECONDS, Outcome, Task, count_tasks, run_task, stop_tasks
+
+_changed = threading.Condition()  # of the environment, which all threads share
+_users: list[dict[str, str | None]] = []  # the variables of the calls that run now, all the same
+_before: dict[str, str | None] = {}  # what those variables were
 
 
 class Environment(WorkerPlugin):
@@ -22,7 +28,9 @@ class Environment(WorkerPlugin):
         self.environment = dict(environment)
 
     def setup(self, worker: Worker) -> None:
-        os.environ.update(self.environment)
+        with _changed:
+            for name, value in self.environment.items():
+                (_before if name in _before else os.environ)[name] = value
 
 
 def run_on_worker(task: Task, threads: int, driver: str) -> Outcome:
@@ -31,12 +39,46 @@ def run_on_worker(task: Task, threads: int, driver: str) -> Outcome:
     return run_task(task, threads, driver, lambda: worker.status.name.startswith("clos"))
 
 
-def call(function: Callable[..., Any], block: tuple, threads: int) -> Any:
-    """Return `function(*block)`, computed with so many threads."""
+def call(
+    function: Callable[..., Any], block: tuple, threads: int, environment: Mapping[str, str | None]
+) -> Any:
+    """Return `function(*block)`, computed with so many threads in an environment like the driver's.
+
+    The workers of a scheduler may serve drivers of several databases at once.
+    """
     if (torch := sys.modules.get("torch")) is not None:
         torch.set_num_threads(threads)
-    with threadpool_limits(threads):
+    with in_environment(environment), threadpool_limits(threads):
         return function(*block)
+
+
+@contextmanager
+def in_environment(environment: Mapping[str, str | None]) -> Iterator[None]:
+    """Set variables for a while, None to remove one; threads that want others wait until these are not needed."""
+    wanted = dict(environment)
+    with _changed:
+        _changed.wait_for(lambda: not _users or _users[-1] == wanted)
+        if not _users:
+            _before.update({name: os.environ.get(name) for name in wanted})
+            _set(wanted)
+        _users.append(wanted)
+    try:
+        yield
+    finally:
+        with _changed:
+            _users.pop()
+            if not _users:
+                _set(_before)
+                _before.clear()
+                _changed.notify_all()
+
+
+def _set(environment: Mapping[str, str | None]) -> None:
+    for name, value in environment.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 async def stop_and_wait(driver: str) -> None:
