@@ -12,6 +12,7 @@ from sacred import Experiment
 from configs.experiments import ANALYSIS, CLUSTER
 from replearn.paths import root
 from replearn.runs.commandline import run_commandline
+from replearn.sweep.blocks import check_config
 
 ex = Experiment("analysis.similarity", base_dir=root(), save_git_info=False)
 ex.add_config(
@@ -27,6 +28,13 @@ ex.add_config(
     latent="mean",  # what decoders get; or sample, with noise that all networks share
 )
 ex.add_named_config("fast", n_probe=64)
+
+
+@ex.config_hook
+def check_computers(config, command_name, logger):
+    """Refuse a cluster that cannot be used before there is a run."""
+    check_config(config["cluster"], config["cluster_options"])
+    return {}
 
 
 @ex.main

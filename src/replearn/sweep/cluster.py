@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
+from importlib.util import find_spec
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -102,14 +103,19 @@ def check_cluster(cluster: str, options: Options, mongo_url: str | None) -> None
     Raises:
         InputError: if there is none of this name or address, or it cannot work like this.
     """
+    if cluster not in ("inline", "local", *QUEUES) and not cluster.startswith(ADDRESS):
+        raise InputError(f"there is no cluster {cluster!r}; {nearest(cluster, NAMES)}")
+    needed = {"inline": [], "local": ["distributed"]}.get(cluster, ["distributed", "dask_jobqueue"])
+    if missing := [name for name in needed if find_spec(name) is None]:
+        raise InputError(
+            f"cluster={cluster} needs {missing[0]}: pip install '.[sweep]', or take inline"
+        )
     if cluster.startswith(ADDRESS):
         check_address(cluster, mongo_url)
     elif cluster in QUEUES:
         check_jobs(cluster, options, mongo_url)
     elif cluster == "local":
         visible_gpus(options.gpus)
-    elif cluster != "inline":
-        raise InputError(f"there is no cluster {cluster!r}; {nearest(cluster, NAMES)}")
 
 
 @contextmanager
@@ -136,13 +142,9 @@ def open_pool(
     """
     environment = dict(environment or {})
     check_cluster(cluster, options, environment.get("MONGO_URL"))
-    try:
-        import distributed  # noqa: F401  it sets the levels of its loggers
-        from dask import config
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"cluster={cluster} needs {error.name}: pip install '.[sweep]', or take inline"
-        ) from None
+    import distributed  # noqa: F401  it sets the levels of its loggers
+    from dask import config
+
     for logger in ("distributed", "distributed.client", "tornado.application"):
         logging.getLogger(logger).setLevel(logging.CRITICAL)
     # A worker that dies is started again by its nanny: on a busy machine that takes a while.
