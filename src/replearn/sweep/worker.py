@@ -54,7 +54,7 @@ def call(
 
 @contextmanager
 def in_environment(environment: Mapping[str, str | None]) -> Iterator[None]:
-    """Set variables for a while, None to remove one; threads that want others wait until these are not needed."""
+    """Set variables for a while, and remove those that are None; threads that want others wait."""
     wanted = dict(environment)
     with _changed:
         _changed.wait_for(lambda: not _users or _users[-1] == wanted)
