@@ -2,6 +2,8 @@
 
 import os
 import pty
+import signal
+from pathlib import Path
 
 import psutil
 import pytest
@@ -25,15 +27,34 @@ def own_server(server_folders, database, monkeypatch):
     return folder, open_database()
 
 
-def test_two_drivers_at_once_run_a_configuration_once(sweep, database):
-    """One of them counts only runs of this code: both have the same claims."""
-    codes = ("any", "same")
-    drivers = [sweep(f"--cluster inline --code {code}", "", steps=1) for code in codes]
+def test_two_drivers_at_once_run_each_configuration_once(sweep, database, home, monkeypatch):
+    """The first run stands still until the other driver has wanted it; they have the same claims.
+
+    One of the drivers counts only runs of this code.
+    """
+    monkeypatch.setenv("REPLEARN_LEASE", "150")  # what stands still is not taken over
+    drivers = [sweep(f"--cluster inline --code {code}", "seed=0,1") for code in ("any", "same")]
+    running = {"state": "running"}
+    wait_until(lambda: database.claims.find_one(running), 120)
+    first = database.claims.find_one(running)
+    pid = int(first["owner"].rpartition(":")[2])
+    kill(pid, signal.SIGSTOP)
+    try:
+        wait_until(lambda: first["owner"] in claimed_by(home), 120)
+    finally:
+        kill(pid, signal.SIGCONT)
     for driver in drivers:
         output, _ = driver.communicate(timeout=120)
         assert driver.returncode == 0, output
-        assert "1 of 1 finished: run 1" in output
-    assert [run["status"] for run in database.runs.find()] == ["COMPLETED"]
+        assert "2 of 2 finished: runs 1-2" in output
+    assert [run["status"] for run in database.runs.find()] == ["COMPLETED"] * 2
+    check_whole(database, 2)
+
+
+def claimed_by(home: Path) -> list[str]:
+    """The owners of claims that tasks of sweeps have met."""
+    lines = [line for log in home.rglob("*.log") for line in log.read_text().splitlines()]
+    return [line.split()[4] for line in lines if line.startswith("claimed: ")]
 
 
 def test_a_worker_is_killed_and_the_database_goes_away(sweep, own_server):
