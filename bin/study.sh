@@ -6,6 +6,7 @@
 #   choose_data NAME...                 data=a,b: those to take; with --fast one for a whole study
 #   sweep EXPERIMENT with WORD...       run what is missing of a grid; ids=1,2,3 of all that it has
 #   analyse ANALYSIS with KEY=VALUE...  one analysis; id=7
+#   list_runs WHERE...                  ids=1,2,3 of the finished runs
 #   results                             list tables, figures and reports
 #
 # Options of `python -m sweep` go to every sweep. Runs are tagged <study>-<size>; where a run of the
@@ -135,6 +136,14 @@ missing, and --keep-going makes tables of what is finished."
     unfinished=yes
   fi
   if [[ $1 == analysis.* ]]; then produced+=("${1#analysis.}:$ids"); fi
+}
+
+list_runs() { # where.KEY=VALUE...
+  announce runs list --ids "$@"
+  ids=IDS
+  if [ -n "$dry" ]; then return; fi
+  "$PYTHON" -m runs list --ids "$@" >"$said" || fail "bin/run-$study has stopped at a list of runs."
+  ids=$(paste -sd, "$said")
 }
 
 analyse() { # ANALYSIS with KEY=VALUE...

@@ -16,6 +16,7 @@ ex = Experiment("analysis.summary", base_dir=root(), save_git_info=False)
 ex.add_config(
     **ANALYSIS,
     where={},  # which training runs
+    analyses=None,  # False: the scores of the runs alone, without those of analysis.model
     columns=None,  # scores to show; None: all that are known
     against={},  # the row that the others are compared with, by labels of the table: against.beta=1
     caption="Scores on held-out images.",
@@ -26,14 +27,14 @@ ex.add_named_config("fast", {})
 
 
 @ex.main
-def summarise(where, columns, against, caption, at_least, at_most, _run):
+def summarise(where, analyses, columns, against, caption, at_least, at_most, _run):
     """Return how many runs and groups the table has."""
     from replearn.study.against import find_against
     from replearn.study.panels import draw_hinton_panels
     from replearn.study.results import results_of, twin_note
     from replearn.study.summary import check_limits, choose_columns, find_study
 
-    study = find_study(where)
+    study = find_study(where, analyses is not False)
     check_limits(study, at_least, at_most)
     groups = study.groups()
     shown = choose_columns(groups, columns)

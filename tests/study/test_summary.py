@@ -196,3 +196,12 @@ def test_what_objectives_hold_down_is_shown(train):
     columns = choose_columns(find_study({"tags": "study"}).groups(), None)
     assert [column.key for column in columns] == ["loss", *names]
     assert all(column.better == "lower" for column in columns)
+
+
+def test_runs_without_analyses_are_named_or_do_without(train, analyse):
+    first, second = train(seed=0), train(seed=1)
+    analyse(first)
+    with pytest.raises(InputError, match=rf"\(runs {second}\).*first, or give analyses=False"):
+        find_study({"experiment": "unsupervised"})
+    study = find_study({"experiment": "unsupervised"}, with_analyses=False)
+    assert study.scores(study.runs[0]) == {"loss": 1.0} and study.analysis_note() == ""

@@ -147,8 +147,8 @@ def start_of(run: Run) -> str:
     return run.started.isoformat(timespec="milliseconds") if run.started else ""
 
 
-def find_study(where: Mapping[str, Any]) -> Study:
-    """Return the finished training runs that match, each with its newest analysis.
+def find_study(where: Mapping[str, Any], with_analyses: bool = True) -> Study:
+    """Return the finished training runs that match, each with its newest analysis if asked for.
 
     Raises:
         InputError: if no run matches; if some auto-encoders have an analysis and others none; or
@@ -158,7 +158,7 @@ def find_study(where: Mapping[str, Any]) -> Study:
     database = runs[0].database
     newest: dict[int, Run | None] = {run.id: None for run in runs}
     names = database.runs.distinct("experiment.name", {"status": "COMPLETED"})
-    if "analysis.model" in names:
+    if with_analyses and "analysis.model" in names:
         query = {"experiment": "analysis.model", "run": list(newest)}
         for analysis in find_runs(query, database):
             newest[analysis.config["run"]] = analysis
@@ -172,7 +172,7 @@ def find_study(where: Mapping[str, Any]) -> Study:
         raise InputError(
             f"{len(missing)} of {len(runs)} runs have no finished analysis.model (runs "
             f"{', '.join(map(str, missing))}); run 'python -m analysis.model with "
-            f"run={missing[0]}' first"
+            f"run={missing[0]}' first, or give analyses=False"
         )
     _check_equal_analyses(runs, newest)
     return Study(runs, newest, varied_paths(runs))
