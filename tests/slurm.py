@@ -63,14 +63,14 @@ PartitionName=down Nodes={host} State=DOWN
 
 def why_not() -> str | None:
     """Return why there is no SLURM to test with here, None if there is."""
-    program = _programs()["slurmctld"]
+    program = _programs(ROOT)["slurmctld"]
     if not program.exists():
         if shutil.which("apt-get") is None:
             return "SLURM comes from the packages of Debian 12, and this machine has no apt-get"
         return (
             "SLURM is not there: bin/setup --slurm fetches it (.slurm/setup.log says how it went)"
         )
-    said = subprocess.run([program, "-V"], env=_environment(), capture_output=True, text=True)
+    said = subprocess.run([program, "-V"], env=_environment(ROOT), capture_output=True, text=True)
     if VERSION not in said.stdout:
         return f"SLURM {VERSION} is needed, that of Debian 12; here is {said.stdout or said.stderr}"
     return None
@@ -108,15 +108,17 @@ def started(folder: Path) -> Iterator[Slurm]:
     """Start the two daemons in a session of their own each, and end them and all jobs."""
     for name in ("state", "spool"):
         (folder / name).mkdir(parents=True)
+    root = folder / "unpacked"  # a path without the spaces that slurm.conf could not hold
+    root.symlink_to(ROOT)
     conf = folder / "slurm.conf"
     conf.write_text(
         CONF.format(
             host=socket.gethostname().partition(".")[0], user=getpass.getuser(), folder=folder,
-            ports=_free_ports(2), plugins=_libraries() / "slurm-wlm", cpus=CPUS, memory=MEMORY,
+            ports=_free_ports(2), plugins=_libraries(root) / "slurm-wlm", cpus=CPUS, memory=MEMORY,
         )
     )  # fmt: skip
-    slurm = Slurm(folder, _environment() | {"SLURM_CONF": str(conf)})
-    programs = _programs()
+    slurm = Slurm(folder, _environment(root) | {"SLURM_CONF": str(conf)})
+    programs = _programs(root)
     daemons: list[subprocess.Popen] = []
     try:
         for name, *words in (["slurmctld"], ["slurmd", "-d", str(programs["slurmstepd"])]):
@@ -159,19 +161,20 @@ def _end(slurm: Slurm, daemons: list[subprocess.Popen]) -> None:
             daemon.wait()
 
 
-def _libraries() -> Path:
-    return ROOT / "usr" / "lib" / f"{platform.machine()}-linux-gnu"
+def _libraries(root: Path) -> Path:
+    return root / "usr" / "lib" / f"{platform.machine()}-linux-gnu"
 
 
-def _programs() -> dict[str, Path]:
+def _programs(root: Path) -> dict[str, Path]:
     names = ("slurmctld", "slurmd", "slurmstepd")
-    return {name: ROOT / "usr" / "sbin" / f"{name}-wlm" for name in names}
+    return {name: root / "usr" / "sbin" / f"{name}-wlm" for name in names}
 
 
-def _environment() -> dict[str, str]:
+def _environment(root: Path) -> dict[str, str]:
     """Return the environment in which the unpacked programs find each other."""
-    folders = [_libraries(), _libraries() / "slurm-wlm", ROOT / "lib" / _libraries().name]
-    path = [ROOT / "usr" / "bin", os.environ["PATH"]]
+    libraries = _libraries(root)
+    folders = [libraries, libraries / "slurm-wlm", root / "lib" / libraries.name]
+    path = [root / "usr" / "bin", os.environ["PATH"]]
     return {
         **os.environ,
         "PATH": os.pathsep.join(map(str, path)),
