@@ -19,7 +19,7 @@ from replearn.sweep.plan import make_plan
 from tables import markdown
 
 WORKERS = 2
-TINY = ["dataset.digits", "dataset.size=32", "model.burgess", "fast", "device=cpu"]
+TINY = ["dataset.digits", "model.higgins", "fast", "device=cpu"]
 GRIDS = {
     "20 configurations × 50 seeds": [
         "model.kim,burgess", "training.beta", "training.loss.params.beta=1,2,3,4,5",
