@@ -7,6 +7,7 @@ from replearn.analysis.similarity import MEASURES, compare, compare_all
 from replearn.errors import InputError
 
 
+@pytest.mark.slow
 def test_all_pairs_are_the_pairs(mixed):
     result = compare_all(mixed, MEASURES)
     for row in result.rows():
@@ -27,6 +28,7 @@ class Loading(dict):
         return super().__getitem__(key)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [None, ["base", "relu", "repeated", "square", "offset"]])
 def test_values_do_not_depend_on_the_blocks(keys, mixed):
     inputs = Loading({k: v for k, v in mixed.items() if keys is None or k in keys})

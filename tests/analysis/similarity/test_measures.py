@@ -227,6 +227,7 @@ def test_it_matters_which_row_belongs_to_which_where_that_is_promised(name, samp
     assert (compare(x, x[::-1], name) == pytest.approx(itself, abs=0.1)) is not measure.paired
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MEASURES)
 @settings(max_examples=25, deadline=None)
 @given(
@@ -296,6 +297,7 @@ def test_a_constant_or_repeated_column_changes_nothing_that_it_should_not(sample
         assert compare(twice, y, name) == pytest.approx(compare(x, y, name), abs=1e-9), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MEASURES)
 def test_all_pairs_are_the_pairs_one_by_one(name, sample):
     spec = FEW.get(name, name)

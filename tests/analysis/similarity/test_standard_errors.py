@@ -28,6 +28,7 @@ def test_leaving_out_one_input_after_another_says_the_same(name, sample):
     assert error(x, y, name) == pytest.approx(jackknife, rel=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_values_spread_over_new_inputs_as_the_error_says(name):
     rng = np.random.default_rng(0)
