@@ -45,6 +45,7 @@ def compare(where, measures, layers, steps, baseline, n_probe, pooling, latent, 
     from replearn.study.layer_maps import draw_layer_maps
     from replearn.study.results import results_of
     from replearn.study.selection import find_trained
+    from replearn.study.similarity_table import tidy
     from replearn.sweep.similarity import compare_layers_by
 
     runs = find_trained(where)
@@ -63,6 +64,7 @@ def compare(where, measures, layers, steps, baseline, n_probe, pooling, latent, 
         for warning in found.warnings:
             print(f"warning: {warning}", file=sys.stderr)
         results.arrays("similarity", **found.arrays())
+        results.text("similarity.csv", tidy(found, sources, names).to_csv(index=False))
         return draw_layer_maps(results, found, trained, untrained, names)
 
 

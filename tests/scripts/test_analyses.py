@@ -1,6 +1,9 @@
 """Analyses end to end: trained runs on a real database, to numbers, figures and tables."""
 
+import io
+
 import numpy as np
+import pandas
 import pytest
 import torch
 
@@ -102,6 +105,14 @@ def test_similarity_is_the_measure_of_the_activations(study):
         assert stored == pytest.approx(compare(*means, measure=measure), abs=1e-4)
     assert found.value("cka_debiased", "1/20/mean", "1/20/mean") == pytest.approx(1)
     assert "1/0/mean" in found.labels  # the untrained network stands beside
+    table = pandas.read_csv(io.BytesIO(run.read("similarity.csv")))
+    assert len(table) == 2 * len(found.labels) * (len(found.labels) - 1) // 2
+    row = table.query(
+        "measure == 'cka_debiased' and run_x == 1 and step_x == 20 and layer_x == 'mean' and "
+        "run_y == 2 and step_y == 20 and layer_y == 'mean'"
+    )
+    same = found.value("cka_debiased", "1/20/mean", "2/20/mean")
+    assert row["value"].item() == pytest.approx(same, rel=1e-12)
     assert run.info["source_runs"] == [1, 2]
 
 

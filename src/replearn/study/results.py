@@ -182,4 +182,5 @@ def content_type(path: Path) -> str:
         ".tex": "text/x-tex",
         ".json": "application/json",
         ".md": "text/markdown",
+        ".csv": "text/csv",
     }.get(path.suffix, "application/octet-stream")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ class SimilarityResult:
             it is known in closed form.
         warnings: sentences to show beside the numbers.
         errors: matrices of standard errors over the choice of inputs, where asked for and known.
+        null_sds: matrices of the standard deviation over all re-pairings of the inputs, where it
+            is known in closed form.
+        ranks: by label the number of directions that a representation has, where it was decided.
     """
 
     labels: tuple[str, ...]
@@ -30,10 +34,29 @@ class SimilarityResult:
     nulls: Mapping[str, Array] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     errors: Mapping[str, Array] = field(default_factory=dict)
+    null_sds: Mapping[str, Array] = field(default_factory=dict)
+    ranks: Mapping[str, int] = field(default_factory=dict)
 
     def value(self, measure: str, x: str, y: str) -> float:
         """Return one number."""
         return float(self.values[measure][self.labels.index(x), self.labels.index(y)])
+
+    @cached_property
+    def z(self) -> dict[str, Array]:
+        """(value - null) / null_sd by measure: how far from chance each is; NaN for 0 / 0."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return {
+                name: (self.values[name] - self.nulls[name]) / sd
+                for name, sd in self.null_sds.items()
+            }
+
+    @cached_property
+    def corrected(self) -> dict[str, Array]:
+        """(value - null) / (1 - null) by measure: 0 is chance and 1 the same; NaN for 0/0."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return {
+                name: (self.values[name] - null) / (1.0 - null) for name, null in self.nulls.items()
+            }
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield {x, y, measure, value, null, error, n}, one for each ordered pair and measure."""
@@ -52,14 +75,25 @@ class SimilarityResult:
                     }
 
     def arrays(self) -> dict[str, NDArray]:
-        """Return plain arrays for `np.savez`: labels, n, warnings, {value, null, error}/<m>."""
+        """Return plain arrays for `np.savez`: labels, n, warnings, ranks, value/<measure>, ...."""
         return {
             "labels": np.array(self.labels, dtype=np.str_),
             "n": np.array(self.n),
             "warnings": np.array(self.warnings, dtype=np.str_),
-            **{f"value/{name}": matrix for name, matrix in self.values.items()},
-            **{f"null/{name}": matrix for name, matrix in self.nulls.items()},
-            **{f"error/{name}": matrix for name, matrix in self.errors.items()},
+            "ranks": np.array([self.ranks.get(label, -1) for label in self.labels]),
+            **{
+                f"{kind}/{name}": matrix
+                for kind, matrices in self._matrices().items()
+                for name, matrix in matrices.items()
+            },
+        }
+
+    def _matrices(self) -> dict[str, Mapping[str, Array]]:
+        return {
+            "value": self.values,
+            "null": self.nulls,
+            "error": self.errors,
+            "null_sd": self.null_sds,
         }
 
     @classmethod
@@ -69,11 +103,17 @@ class SimilarityResult:
         def under(prefix: str) -> dict[str, Array]:
             return {k.removeprefix(prefix): arrays[k] for k in arrays if k.startswith(prefix)}
 
+        labels = tuple(map(str, arrays["labels"]))
+        ranks = arrays["ranks"] if "ranks" in arrays else [-1] * len(labels)
         return cls(
-            labels=tuple(map(str, arrays["labels"])),
+            labels=labels,
             n=int(arrays["n"]),
             values=under("value/"),
             nulls=under("null/"),
             errors=under("error/"),
+            null_sds=under("null_sd/"),
             warnings=tuple(map(str, arrays["warnings"])),
+            ranks={
+                label: int(rank) for label, rank in zip(labels, ranks, strict=True) if rank >= 0
+            },
         )
