@@ -2,9 +2,11 @@
 
 from sacred import Ingredient
 
-from replearn.dataset import DATASETS
+from replearn.dataset import DATASETS, DECLARATIONS
+from replearn.dataset.altered import ALTERATIONS, check_alterations
 from replearn.dataset.split import fractions
 from replearn.dataset.subset import CLASS_OPTIONS, OPTIONS, check_options
+from replearn.errors import InputError
 from replearn.runs.config import resolve, unset
 
 dataset = Ingredient("dataset", save_git_info=False)
@@ -15,6 +17,9 @@ dataset.add_config(
         "validation": None,  # the fraction of the images that is held out: 0.1
         "train_fraction": None,  # the fraction that is left: either may be given
         "split_seed": 0,
+        "label_noise": None,  # share of the training labels that are replaced at random
+        "shortcut": None,  # share of the training images whose mark tells their class
+        "noise_seed": None,  # which of them
     }
 )
 for name in DATASETS:
@@ -28,5 +33,12 @@ def fill_in(config, command_name, logger):
     check_options(**{key: section[key] for key in (*OPTIONS, *CLASS_OPTIONS)})
     if section["n"] is not None or section["per_class"] is not None:
         section["subset_seed"] = section["subset_seed"] or 0
+    check_alterations(**{key: section[key] for key in ALTERATIONS})
+    if given := [key for key in ("label_noise", "shortcut") if section[key] is not None]:
+        if not DECLARATIONS[section["name"]].class_names:
+            raise InputError(
+                f"dataset.{given[0]} is for data with class labels; {section['name']} has none"
+            )
+        section["noise_seed"] = section["noise_seed"] or 0
     held_out, rest = fractions(section["validation"], section["train_fraction"])
     return {**section, "validation": held_out, "train_fraction": rest}

@@ -51,6 +51,17 @@ def test_classes_by_number_in_text_are_those_numbers():
     assert config_hash(spelt[0]) != config_hash(config_of({"name": "digits", "classes": [3, 0]}))
 
 
+def test_seeds_of_nothing_change_no_hash():
+    plain = config_of({"name": "digits"}, supervised)
+    assert plain["dataset"]["noise_seed"] is None
+    other = config_of({"name": "digits", "noise_seed": 3}, supervised)
+    assert config_hash(plain) == config_hash(other)
+    noisy = {"name": "digits", "label_noise": 0.5}
+    seeds = [{}, {"noise_seed": 0}, {"noise_seed": 1}]
+    hashes = [config_hash(config_of(noisy | seed, supervised)) for seed in seeds]
+    assert hashes[0] == hashes[1] != hashes[2] and config_hash(plain) not in hashes
+
+
 def test_train_fraction_is_another_spelling_of_validation():
     plain, other = config_of({"validation": 0.2}), config_of({"train_fraction": 0.8})
     assert other["dataset"]["validation"] == 0.2
@@ -68,6 +79,11 @@ def test_train_fraction_is_another_spelling_of_validation():
         ({"per_class": 5}, "data set 'dsprites' takes no parameter 'per_class'"),
         ({"train_fraction": 1.5}, "dataset.train_fraction must be a fraction between 0 and 1"),
         ({"train_fraction": 0.8, "validation": 0.1}, "do not sum to 1; give one of them"),
+        (
+            {"label_noise": 0.5},
+            "dataset.label_noise is for data with class labels; dsprites has no",
+        ),
+        ({"name": "digits", "shortcut": 2}, "dataset.shortcut must be a share from 0 to 1 of the"),
         ({"validation": "much"}, "dataset.validation must be a number, got 'much'"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from replearn.analysis.activations import activations
+from replearn.analysis.activations import activations, fingerprint
 from replearn.errors import InputError
 from replearn.runs.query import find_runs
 from replearn.study.comparison import (
@@ -91,6 +91,31 @@ def test_where_the_images_came_from_does_not_part_runs_but_the_images_do(train):
         common_probe([first, train(data="bbbb")], 16)
     with pytest.raises(InputError, match="different data .* or other splits"):
         common_probe([first, train(split_seed=1)], 16)
+
+
+@pytest.fixture
+def train_digits(store_run, database):
+    """Store a run on digits with more keys in its data section, and give it back."""
+
+    def store(**dataset):
+        section = {"name": "digits", "validation": 0.1, "split_seed": 0, **dataset}
+        return find_runs({"id": store_run({"dataset": section})}, database).one()
+
+    return store
+
+
+def test_what_was_altered_of_the_training_data_does_not_part_runs(train_digits):
+    plain, noisy, other = (train_digits(label_noise=share) for share in (None, 0.5, 1.0))
+    few, all_ = (train_digits(shortcut=share, noise_seed=seed) for share, seed in ((0, 0), (1, 1)))
+    prints = [
+        fingerprint(common_probe(runs, 16).batches())
+        for runs in ([plain], [noisy, other], [noisy, plain], [few, plain], [few], [all_, few])
+    ]
+    assert len(set(prints[:4])) == 1 and len(set(prints[4:])) == 1
+    assert prints[0] != prints[4]
+    assert common_probe([few, all_], 16).marked and not common_probe([few], 16, False).marked
+    with pytest.raises(InputError, match="different data .* or other splits"):
+        common_probe([noisy, train_digits(label_noise=0.5, split_seed=1)], 16)
 
 
 def test_steps_are_chosen_by_number_or_word(train):

@@ -31,6 +31,7 @@ def fault(*words, experiment=unsupervised, here=True):
         (["dataset.mnist", "dataset.download=True", "model.abdi"], "got 28 x 28"),
         (["dataset.digits", "model.higgins", "dataset.n=9999"], "n=9999 is more than the 1797"),
         (["dataset.digits", "model.higgins", "training.batch_size=1700"], "batch_size"),
+        (["dataset.digits", "model.higgins", "dataset.label_noise=1"], "does not predict"),
         (["dataset.digits", "model.higgins", "dataset.n=1"], "of 1 images leaves none to train on"),
     ],
 )

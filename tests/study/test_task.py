@@ -6,7 +6,10 @@ import torch
 
 from replearn.dataset import load
 from replearn.dataset.split import split_indices
-from replearn.study.task import make_task
+from replearn.errors import InputError
+from replearn.study.probes import probe_of
+from replearn.study.targets import make_targets
+from replearn.study.task import as_trained, make_task
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +44,31 @@ def test_every_held_out_batch_is_a_sample_of_all(circles):
 def test_the_order_is_always_the_same(circles):
     first, again = (task_of(circles, batch_size=size).held_out.indices for size in (64, 32))
     np.testing.assert_array_equal(first, again)
+
+
+def test_only_what_is_trained_on_is_altered():
+    data = load("digits")
+    section = {"validation": 0.2, "split_seed": 0, "label_noise": 1, "shortcut": 1, "noise_seed": 4}
+    training = {"channels_last": False, "batch_size": 64, "n_validation": 2048}
+    config = {"dataset": section, "training": training | {"loss": {"name": "cross_entropy"}}}
+    config["target"] = "labels"
+    seen = as_trained(config, data)
+    task = make_task(config, seen, torch.device("cpu"), make_targets(seen, config, "cpu").of)
+    x, labels = next(task.training.shuffled(0))
+    assert (x == 1).flatten(1).any(1).all()
+    for batches, share in ((task.training, 0.1), (task.held_out, 1)):
+        indices = batches.indices
+        labels = torch.cat([y for _, y in batches.in_order()]).numpy()
+        assert (labels == data.labels[indices]).mean() == pytest.approx(share, abs=0.04)
+    # What it is probed with is what it is validated with.
+    probe = probe_of(section, data, 10)
+    assert probe.marked and set(probe.indices) <= set(task.held_out.indices)
+    assert torch.equal(probe.first(10), seen.batch(probe.indices))
+    assert not probe_of({**section, "shortcut": None}, data, 10).marked
+
+
+def test_labels_that_nobody_predicts_are_not_replaced():
+    config = {"dataset": {"validation": 0.2, "split_seed": 0, "label_noise": 0.5}}
+    for others in ({}, {"target": "factors"}):
+        with pytest.raises(InputError, match="labels, which this run does not predict; leave it"):
+            as_trained(config | others, load("digits"))

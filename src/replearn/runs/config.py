@@ -18,6 +18,8 @@ VOLATILE = frozenset(
 # Keys in which the runs of one group differ.
 SEEDS = frozenset({"seed", "init_seed", "order_seed", "noise_seed"})
 DEVICES = ("auto", "cpu", "cuda")
+# What the seeds of a `dataset` section draw.
+_DRAWN = {"subset_seed": ("n", "per_class"), "noise_seed": ("label_noise", "shortcut")}
 # Dictionaries whose keys are checked elsewhere: against a signature, or against runs and scores.
 OPEN = ("params", "where", "against", "at_least", "at_most", "cluster_options")
 
@@ -224,10 +226,12 @@ def what_images(section: Mapping[str, Any]) -> dict[str, Any]:
     """Return what chooses the images and the split in a `dataset` section, in one spelling.
 
     Without where they come from, what is not set, `train_fraction`, which `validation` implies, and
-    the seed of a subset where none is drawn.
+    the seeds of a subset and of altered images where there are none.
     """
-    drawn = section.get("n") is not None or section.get("per_class") is not None
-    apart = {"download", "train_fraction", *(() if drawn else ("subset_seed",))}
+    apart = {"download", "train_fraction"}
+    for seed, drawn in _DRAWN.items():
+        if all(section.get(key) is None for key in drawn):
+            apart.add(seed)
     kept = {k: v for k, v in section.items() if v is not None and k not in apart}
     if isinstance(classes := kept.get("classes"), (list, tuple)):  # '3' is the class 3 of digits
         kept["classes"] = [int(c) if isinstance(c, str) and c.isdecimal() else c for c in classes]

@@ -19,6 +19,7 @@ from replearn.analysis.similarity import (
     choose_all,
     compare_all,
 )
+from replearn.dataset.altered import ALTERATIONS
 from replearn.errors import InputError, nearest
 from replearn.runs.config import canonical, what_images
 from replearn.runs.rebuild import network_of
@@ -127,8 +128,14 @@ def networks(runs: Sequence[Run]) -> dict[int, nn.Module]:
     return found
 
 
-def common_probe(runs: Sequence[Run], n: int) -> Probe:
-    """Return `n` held-out images of the data set that all runs share.
+def common_probe(runs: Sequence[Run], n: int, marked: bool | None = None) -> Probe:
+    """Return `n` held-out images of the data set that all runs share, with their true labels.
+
+    How much of their training data was altered does not part runs. Where all were trained with a
+    shortcut, the images have its marks, which say nothing there; otherwise they have none.
+
+    Args:
+        marked: give them marks or not, whatever the runs were trained with.
 
     Raises:
         InputError: if the runs were trained on different data sets, images or splits.
@@ -147,12 +154,19 @@ def common_probe(runs: Sequence[Run], n: int) -> Probe:
                 f"{first.config['dataset']['name']} ({_kind(first)} and {_kind(run)}); narrow the "
                 f"query, for example by where.id"
             )
-    return probe_of(first.config["dataset"], first.dataset(), n)
+    if marked is None:
+        marked = all(run.config["dataset"].get("shortcut") is not None for run in runs)
+    section = {**first.config["dataset"], "shortcut": 0.0 if marked else None}
+    return probe_of(section, first.dataset(), n)
 
 
 def _data(run: Run) -> str:
-    """Return what chooses the images and the split of a run; not where they came from."""
-    return canonical(what_images(run.config["dataset"]))
+    """Return what chooses the images and the split of a run; not where they came from.
+
+    Nor what was altered of those that it trained on: the images that it held out are the same.
+    """
+    section = run.config["dataset"]
+    return canonical(what_images({k: v for k, v in section.items() if k not in ALTERATIONS}))
 
 
 def _kind(run: Run) -> str:

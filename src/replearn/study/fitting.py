@@ -10,7 +10,7 @@ from replearn.errors import InputError
 from replearn.runs.config import canonical
 from replearn.runs.rebuild import dataset_parameters, make_model
 from replearn.study.targets import make_targets
-from replearn.study.task import make_task
+from replearn.study.task import as_trained, make_task
 
 # What decides, besides the data set and the model.
 _OF_TRAINING = ("batch_size", "n_validation", "channels_last")
@@ -68,7 +68,7 @@ def _check(config: Mapping[str, Any], data: ImageDataset | None) -> None:
     """Raise an InputError unless model, targets and batches can be made."""
     cpu, given = torch.device("cpu"), {}
     if data is not None:
-        make_task(config, data, cpu)
+        make_task(config, as_trained(config, data), cpu)
     if "target" in config:
         given["n_outputs"] = 1 if data is None else make_targets(data, config, cpu).n_outputs
     with torch.device("meta"):  # shapes alone: no weights

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from replearn.dataset.altered import MarkedImages, altered
 from replearn.dataset.images import ImageDataset
 from replearn.dataset.split import split_indices
 from replearn.study.task import some_of
@@ -29,6 +30,11 @@ class Probe:
             yield self.data.batch(chosen).to(device)
 
     @property
+    def marked(self) -> bool:
+        """Whether the images have the marks of a shortcut, here of random classes."""
+        return isinstance(self.data.images, MarkedImages)
+
+    @property
     def factors(self) -> NDArray[np.int64] | None:
         """The factor indices (N, K) of the images, or None."""
         return None if self.data.factors is None else self.data.factors[self.indices]
@@ -42,9 +48,15 @@ class Probe:
 def probe_of(
     section: Mapping[str, Any], data: ImageDataset, n: int, seed: int = 0, held_out: bool = True
 ) -> Probe:
-    """Return `n` images that a run with this `dataset` section held out (or trained on)."""
+    """Return `n` images that a run with this `dataset` section held out (or trained on).
+
+    If it was trained with a shortcut, the images have marks that say nothing, as all that it holds
+    out; labels are the true ones.
+    """
     train, rest = split_indices(len(data), section["validation"], section["split_seed"])
     chosen = rest if held_out and len(rest) else train
+    if section.get("shortcut") is not None:
+        data = altered(data, [], shortcut=0)
     return Probe(data, some_of(chosen, n, seed))
 
 

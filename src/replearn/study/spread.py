@@ -51,7 +51,8 @@ def compare_layers_on(
     keys = {source: here.keys_of(source) for source in sources}
     empty = [source for source, own in keys.items() if any(k not in cache for k in own.values())]
     n = len(probe.indices)
-    blocks = [(source.run.id, source.step, made, n, options) for source in empty]
+    marked = probe.marked
+    blocks = [(source.run.id, source.step, made, n, options, marked) for source in empty]
     for source, found in zip(empty, map_blocks(fill_cache, blocks), strict=True):
         if found != keys[source]:
             raise InputError(
@@ -67,21 +68,26 @@ def compare_layers_on(
 
 
 def fill_cache(
-    run_id: int, step: int, layers: Sequence[str], n: int, options: Mapping[str, Any]
+    run_id: int,
+    step: int,
+    layers: Sequence[str],
+    n: int,
+    options: Mapping[str, Any],
+    marked: bool = False,
 ) -> dict[str, str]:
     """Make what is not cached of a network's layers; return the keys of all of them by layer."""
     run = load_run(run_id)
     source = Source(run, step)
-    made = Representations([source], layers, _probe(run, n), **options)
+    made = Representations([source], layers, _probe(run, n, marked), **options)
     for _ in made.values():
         pass
     return made.keys_of(source)
 
 
-def _probe(run: Run, n: int) -> Probe:
+def _probe(run: Run, n: int, marked: bool) -> Probe:
     """Return the probe of a run, the one that is held if it is the same: many runs share it."""
-    key = canonical(run.config["dataset"]), run.identity.get("data"), n
+    key = canonical(run.config["dataset"]), run.identity.get("data"), n, marked
     if key not in _held:
         _held.clear()
-        _held[key] = common_probe([run], n)
+        _held[key] = common_probe([run], n, marked)
     return _held[key]

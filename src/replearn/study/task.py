@@ -9,8 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from replearn.dataset.altered import altered
 from replearn.dataset.images import ImageDataset
 from replearn.dataset.split import split_indices
+from replearn.errors import InputError
 from replearn.runs.rebuild import choose_device, make_dataset
 from replearn.study.versions import versions
 from replearn.training.batches import Batch, Batches
@@ -29,7 +31,7 @@ class Task:
 
 
 def prepare(run: "Run", config: Mapping[str, Any]) -> tuple[ImageDataset, torch.device]:
-    """Load the data set and choose the device; write both, and the versions, to the run's info."""
+    """Return the data to train on, and the device; write what they are to the run's info."""
     device = choose_device(config["device"])
     data = make_dataset(config["dataset"])
     run.info["dataset"] = describe(data)
@@ -38,7 +40,26 @@ def prepare(run: "Run", config: Mapping[str, Any]) -> tuple[ImageDataset, torch.
     run.info["versions"] = versions()
     for observer in run.observers:
         observer.identity["data"] = data.digest
-    return data, device
+    return as_trained(config, data), device
+
+
+def as_trained(config: Mapping[str, Any], data: ImageDataset) -> ImageDataset:
+    """Return the data as a network of this config is trained on them: altered if it says so.
+
+    Raises:
+        InputError: if labels are to be replaced that nobody predicts, or there are no labels.
+    """
+    section = config["dataset"]
+    noise, shortcut = section.get("label_noise"), section.get("shortcut")
+    if noise is None and shortcut is None:
+        return data
+    if noise is not None and config.get("target") != "labels":
+        raise InputError(
+            "dataset.label_noise replaces labels, which this run does not predict; leave it out, "
+            "or train experiments.supervised with target=labels"
+        )
+    kept, _ = split_indices(len(data), section["validation"], section["split_seed"])
+    return altered(data, kept, noise, shortcut, section.get("noise_seed"))
 
 
 def describe(data: ImageDataset) -> dict[str, Any]:
