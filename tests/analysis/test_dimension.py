@@ -170,3 +170,12 @@ def test_points_that_are_all_equally_far_have_no_dimension():
 def test_what_has_no_dimension_is_refused(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+def test_what_a_layer_does_not_have_is_not_a_number():
+    constant = dimensions(np.full((50, 3), 0.1))
+    assert np.isnan(numbers(constant)).all() and constant.variance == 0
+    few = dimensions(np.repeat(np.eye(5), 9, axis=0))
+    assert np.isnan(numbers(few)[:2]).all() and few.effective_rank == pytest.approx(4)
+    with pytest.raises(InputError, match="encoder.0 needs 2 or more inputs and finite numbers"):
+        dimensions([[np.inf, 1.0]] * 9, label="encoder.0")

@@ -27,6 +27,10 @@ BLOCKS = 20
 MIB = 64.0
 
 
+class TooFewInputs(InputError):
+    """There are not more distinct inputs than neighbours are asked for."""
+
+
 @dataclass(frozen=True)
 class Estimate:
     """An intrinsic dimension, with its standard error over the choice of inputs.
@@ -40,6 +44,9 @@ class Estimate:
     value: float
     error: float
     n: int
+
+
+_NONE = Estimate(float("nan"), float("nan"), 0)
 
 
 @dataclass(frozen=True)
@@ -73,8 +80,13 @@ class Neighbourhoods:
     order: NDArray[np.int64]
 
 
-def dimensions(x: Any, k: int = 20, discard: float = 0.1, label: object = "it") -> Dimensions:
+def dimensions(
+    x: Any, k: int = 20, discard: float = 0.1, label: object = "the representation"
+) -> Dimensions:
     """Return all numbers of a representation (N, D), with one search for neighbours.
+
+    What it does not have is NaN: the mean of a collapsed VAE is constant, and a dying layer may
+    give too few distinct points.
 
     Args:
         x: (N, D), numpy or torch; all is computed in float64.
@@ -83,15 +95,19 @@ def dimensions(x: Any, k: int = 20, discard: float = 0.1, label: object = "it") 
         label: of the representation, for the sentence of an error.
 
     Raises:
-        InputError: as `neighbourhoods` and the functions of the attributes.
+        InputError: as the functions of the attributes, for other reasons than these.
     """
-    values = _checked(x, label)
-    near = neighbourhoods(values, k, label)
+    try:
+        values = _checked(x, label)
+    except ConstantError:
+        return Dimensions(_NONE, _NONE, float("nan"), 0.0)
     spectrum = _spectrum(values)
-    return Dimensions(
-        mle_dimension(near), two_nn_dimension(near, discard), _exp_entropy(spectrum),
-        float(spectrum.sum()),
-    )  # fmt: skip
+    of_all = _exp_entropy(spectrum), float(spectrum.sum())
+    try:
+        near = neighbourhoods(values, k, label)
+    except TooFewInputs:
+        return Dimensions(_NONE, _NONE, *of_all)
+    return Dimensions(mle_dimension(near), two_nn_dimension(near, discard), *of_all)
 
 
 def mle_dimension(x: Any, k: int = 20, published: bool = False) -> Estimate:
@@ -198,7 +214,8 @@ def neighbourhoods(x: Any, k: int, label: object = "the representation") -> Neig
     images that a layer maps to one point, would have neighbours at log 0.
 
     Raises:
-        InputError: if `x` is no matrix of finite numbers, or has not more than k distinct rows.
+        InputError: if `x` is no matrix of finite numbers.
+        TooFewInputs: if it has not more than k distinct rows.
     """
     values = _checked(x, label)
     if k < 1:
@@ -206,7 +223,7 @@ def neighbourhoods(x: Any, k: int, label: object = "the representation") -> Neig
     values /= np.linalg.norm(values) / np.sqrt(len(values))
     while True:
         if len(values) <= k:
-            raise InputError(
+            raise TooFewInputs(
                 f"{label} has {len(values)} distinct inputs, which is not more than k={k} "
                 "neighbours; take more inputs or a smaller k."
             )
