@@ -113,14 +113,15 @@ def measure_table() -> str:
         low, high = (f"{end:.4g}" for end in m.range)
         rows.append(
             (
-                f"`{name}`", f"{low} … {high}", "" if m.identical is None else f"{m.identical:g}",
+                f"`{name}`", m.input_kind, f"{low} … {high}",
+                "" if m.identical is None else f"{m.identical:g}",
                 "higher" if m.higher_is_closer else "lower", "yes" if m.symmetric else "no",
                 "yes" if m.is_metric else "no", _invariances(m),
-                "yes" if m.null else "", "yes" if m.error else "", m.source,
+                "yes" if m.null else "no", "yes" if m.error else "no", m.source,
             )
         )  # fmt: skip
-    head = ("measure", "range", "of itself", "closer is", "symmetric", "metric", "invariant to",
-            "null", "error", "source")  # fmt: skip
+    head = ("measure", "compares", "range", "of itself", "closer is", "symmetric", "metric",
+            "invariant to", "null", "error", "source")  # fmt: skip
     return markdown(head, rows)
 
 

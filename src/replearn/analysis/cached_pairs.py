@@ -16,9 +16,10 @@ from torch import Tensor
 from replearn.analysis.cache import TensorCache
 from replearn.analysis.similarity.all_pairs import needs
 from replearn.analysis.similarity.assembly import Assembly, Block, compute_block
+from replearn.analysis.similarity.inputs import prepare
 from replearn.analysis.similarity.measure import choose_all
 from replearn.analysis.similarity.measures import MEASURES
-from replearn.analysis.similarity.representation import ConstantError, Representation, prepare
+from replearn.analysis.similarity.representation import ConstantError, Representation
 from replearn.analysis.similarity.result import SimilarityResult
 from replearn.errors import InputError
 

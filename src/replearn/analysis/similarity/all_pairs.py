@@ -6,14 +6,11 @@ from typing import Any
 import numpy as np
 
 from replearn.analysis.similarity.assembly import Assembly, check_inputs, compute_block
+from replearn.analysis.similarity.inputs import one_kind, prepare
 from replearn.analysis.similarity.measure import Chosen, choose, choose_all
 from replearn.analysis.similarity.measures import MEASURES
 from replearn.analysis.similarity.products import Progress
-from replearn.analysis.similarity.representation import (
-    ConstantError,
-    Representation,
-    prepare,
-)
+from replearn.analysis.similarity.representation import ConstantError, Representation
 from replearn.analysis.similarity.result import SimilarityResult
 from replearn.errors import InputError
 
@@ -24,8 +21,9 @@ def compare(x: Any, y: Any, measure: str | Mapping[str, Any] = "cka_debiased") -
     """Return the similarity or distance of two representations of the same inputs.
 
     Args:
-        x: (N, D), numpy array or tensor; row a belongs to input a.
-        y: (N, E).
+        x: (N, D), numpy array or tensor; row a belongs to input a. For measures of outputs
+            {"logits": (N, C), "labels": (N,)}, of posteriors {"mean": (N, D), "logvar": (N, D)}.
+        y: (N, E), or likewise.
         measure: a name in MEASURES, with parameters as in "jaccard:k=10".
 
     Raises:
@@ -60,7 +58,7 @@ def compare_all(
     again for each pair of blocks. Values do not depend on the blocks (1e-12).
 
     Args:
-        representations: (N, D_i) arrays or tensors by label.
+        representations: (N, D_i) arrays or tensors by label, or mappings as `compare` takes them.
         measures: names in MEASURES or of groups of them.
         probes: fingerprint of the inputs of each label; all must be the same. Rows in another
             order turn a similarity of .99 into chance without a sign.
@@ -188,7 +186,7 @@ def needs(chosen: Iterable[Chosen], standard_errors: bool = False) -> dict[str, 
         for need in ("coordinates", "gram", "factors")
     }
     described = {c.description: c.describe for c in chosen if c.measure.describe is not None}
-    return kept | {"describe": described}
+    return kept | {"describe": described, "kind": one_kind(chosen)}
 
 
 def _check_probes(representations: Mapping[str, Any], probes: Mapping[str, str] | None) -> None:

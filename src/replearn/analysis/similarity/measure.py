@@ -29,7 +29,8 @@ class Measure:
         higher_is_closer: whether larger values mean more alike.
         range: smallest and largest value.
         symmetric: whether the order of the two does not matter.
-        is_metric: whether it satisfies the triangle inequality.
+        is_metric: whether it satisfies the triangle inequality and tells apart what differs by
+            more than its invariances; a difference of two numbers does not.
         invariant_to: members of TRANSFORMATIONS that never change it.
         invariant_to_second: those of the second argument alone, where they are others.
         source: paper and equation.
@@ -38,12 +39,14 @@ class Measure:
             matrices), "coordinates", "factors" (singular vectors and values).
         describe: `(x (N, D) as given, float64, **params) -> description`, made once of each
             representation; the measure sees nothing else of it. It takes those of the measure's
-            parameters that it names.
+            parameters that it names. Of outputs and posteriors it gets the mapping.
         pairwise: whether `matrix` is of one pair, of which it gets the cross product.
         null: `(Products, **params) -> (I, J)`, its mean over all re-pairings of the inputs.
         error: `(Products, **params) -> (I, J)`, its standard error over the choice of inputs.
         undefined_when: besides constant representations, where its value is NaN; in words.
-        input_kind: what it compares; `activations` are (N, D) arrays.
+        input_kind: what it compares: "activations", arrays (N, D); "outputs", mappings of logits
+            (N, C) and labels (N,); "posteriors", mappings of mean and logvar (N, D).
+        equal_widths: whether both must have the same number D of features.
         groups: names under which it is also asked for.
         paired: whether it matters which row of one belongs to which row of the other.
     """
@@ -65,6 +68,7 @@ class Measure:
     error: Callable[..., Array] | None = None
     undefined_when: str = ""
     input_kind: str = "activations"
+    equal_widths: bool = False
     groups: frozenset[str] = frozenset()
     invariant_to_second: frozenset[str] | None = None
     paired: bool = True
@@ -118,7 +122,7 @@ class Chosen:
 
     @property
     def _scaled(self) -> bool:
-        return "scaling" in self.measure.invariant_to
+        return "scaling" in self.measure.invariant_to and self.measure.input_kind == "activations"
 
     def _describe(self) -> tuple[Callable[..., Any], dict[str, Any]]:
         make = self.measure.describe

@@ -4,6 +4,7 @@ from replearn.analysis.similarity import (
     cca,
     cka,
     distances,
+    functional,
     matching,
     neighbours,
     procrustes,
@@ -21,6 +22,7 @@ _FAMILIES = (
     regression,
     neighbours,
     statistics,
+    functional,
 )
 
 MEASURES: dict[str, Measure] = {
