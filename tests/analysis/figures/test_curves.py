@@ -51,3 +51,10 @@ def test_bad_curves_are_refused():
         metric_curves({}, "m")
     with pytest.raises(InputError, match=r"'a' has steps \(2,\) and values \(1, 3\)"):
         metric_curves({"a": ([0, 1], [1, 2, 3])}, "m")
+
+
+def test_the_axis_of_values_shows_at_least_what_is_asked_for():
+    low, high = metric_curves({"a": ([0, 1], [0.4, 0.6])}, "m", limits=(0, 1)).axes[0].get_ylim()
+    assert (low, high) == (0, 1)
+    low, high = metric_curves({"a": ([0, 1], [-2, 3])}, "m", limits=(0, 1)).axes[0].get_ylim()
+    assert low <= -2 and high >= 3

@@ -21,6 +21,7 @@ def metric_curves(
     log_steps: bool = False,
     log_values: bool = False,
     title: str = "",
+    limits: tuple[float, float] | None = None,
 ) -> Figure:
     """Return the curves of one metric, one line per entry.
 
@@ -30,6 +31,7 @@ def metric_curves(
     Args:
         curves: label -> (steps (S,), values (S,) of one run or (R, S) of R seeds).
         metric, unit: the words at the y axis.
+        limits: what the y axis shows at least, such as the range of a measure.
 
     Raises:
         InputError: if there are no curves, or steps and values do not fit.
@@ -65,6 +67,9 @@ def metric_curves(
         axes.set_yscale("log")
         if (lines > 0).any():
             axes.set_ylim(bottom=0.7 * lines[lines > 0].min())
+    if limits is not None:
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(low, limits[0]), max(high, limits[1]))
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.02)
     axes.set_title(title)
