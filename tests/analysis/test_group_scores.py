@@ -16,6 +16,7 @@ from replearn.analysis.group_scores import (
     group_pairs,
     layer_distance_correlation,
     layer_violations,
+    mean_over_groups,
     violation_rate,
 )
 from replearn.errors import InputError
@@ -83,6 +84,25 @@ def test_pairs_of_a_group_and_of_others():
     assert np.isnan([auprc(*pairs["b"]), violation_rate(*pairs["b"]), chance_auprc(0, 6)]).all()
     with pytest.raises(InputError, match=r"square matrix, not of shape \(2, 3\)"):
         group_pairs(np.zeros((2, 3)), [0, 1])
+
+
+def test_the_interval_over_networks_leaves_out_one_at_a_time():
+    values = np.random.default_rng(0).normal(size=(6, 6))
+    groups = np.array(list("aabbba"))
+
+    def mean(kept):
+        pairs = group_pairs(values[np.ix_(kept, kept)], groups[kept])
+        return np.mean([auprc(*each, False) for each in pairs.values()])
+
+    without = [mean([j for j in range(6) if j != i]) for i in range(6)]
+    error = np.sqrt(5 / 6 * ((without - np.mean(without)) ** 2).sum())
+    found = mean_over_groups(auprc, values, list(groups), higher_is_closer=False)
+    assert found.mean == pytest.approx(mean(range(6))) and found.n == 6
+    assert found.half_width == pytest.approx(2.570582 * error, rel=1e-6)  # t of 5 degrees
+    # One of a group of two has no pairs: a mean, but no interval.
+    pairs = mean_over_groups(violation_rate, values, list("aabbbb"))
+    assert np.isfinite(pairs.mean) and pairs.half_width is None
+    assert np.isnan(mean_over_groups(auprc, values, list("aabbbc")).mean)
 
 
 def violations_by_definition(values):

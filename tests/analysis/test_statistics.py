@@ -11,6 +11,7 @@ from scipy.stats import ttest_1samp, ttest_rel
 
 from replearn.analysis.statistics import (
     holm,
+    jackknife,
     paired_test,
     pairs_interval,
     student_band,
@@ -210,3 +211,15 @@ def test_one_item_has_no_pair_and_a_matrix_must_be_square():
     assert math.isnan(pairs_interval([[1.0]]).mean)
     with pytest.raises(InputError, match=r"a square matrix, not of shape \(2, 3\)"):
         pairs_interval(np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize("n", [2, 3, 9])
+def test_jackknife_of_a_mean_is_the_interval_of_the_mean(n):
+    x = np.random.default_rng(n).normal(size=n)
+    found, expected = jackknife(lambda kept: x[kept].mean(), n), student_interval(x)
+    assert found.mean == pytest.approx(expected.mean) and found.n == n
+    assert (found.half_width is None) == (expected.half_width is None) == (n < 3)
+    if n > 2:
+        assert found.half_width == pytest.approx(expected.half_width)
+    # Without one of them there is nothing: then there is no interval.
+    assert jackknife(lambda kept: 1.0 if len(kept) == n else NAN, n).half_width is None

@@ -4,13 +4,14 @@ Tests of the ReSi benchmark (Klabunde et al. 2025, arXiv:2408.00531), as functio
 values: only what is closer than what counts, so that distances and similarities compare.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from math import nan
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from replearn.analysis.pair_correlation import correlation, square
+from replearn.analysis.statistics import Interval, jackknife
 
 Array = NDArray[np.float64]
 
@@ -90,6 +91,30 @@ def violation_rate(
         return nan
     closer = len(across) - np.searchsorted(np.sort(across), inside)
     return float(closer.mean() / len(across))
+
+
+def mean_over_groups(
+    score: Callable[..., float],
+    values: ArrayLike,
+    groups: Sequence[Hashable],
+    higher_is_closer: bool = True,
+) -> Interval:
+    """Return the mean of a score over groups, with an interval over the networks.
+
+    Pairs share networks, so the interval is that of the jackknife, which leaves out one network at
+    a time: NaN and None where a group has no pairs then.
+
+    Args:
+        score: `auprc` or `violation_rate`.
+        values, groups: as in `group_pairs`.
+    """
+    values = square(values)
+
+    def mean(kept: NDArray[np.int64]) -> float:
+        pairs = group_pairs(values[np.ix_(kept, kept)], [groups[i] for i in kept])
+        return float(np.mean([score(*each, higher_is_closer) for each in pairs.values()]))
+
+    return jackknife(mean, len(groups))
 
 
 def layer_violations(values: ArrayLike, higher_is_closer: bool = True) -> float:

@@ -1,7 +1,7 @@
 """Statistics over seeds: mean and Student-t interval, paired tests, with the count they rest on."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -163,6 +163,30 @@ def holm(p: ArrayLike) -> np.ndarray:
     factors = np.arange(len(order), 0, -1)
     corrected[order] = np.minimum(np.maximum.accumulate(factors * p[order]), 1.0)
     return corrected
+
+
+def jackknife(statistic: Callable[[np.ndarray], float], n: int, level: float = 0.95) -> Interval:
+    """Return a statistic of n items, with the interval that leaving out one at a time gives.
+
+    Args:
+        statistic: positions (m,) of the items that are kept -> number.
+        n: how many items there are.
+        level: the coverage, between 0 and 1.
+
+    Returns:
+        Interval with half width t_{(1+level)/2, n-1} s / sqrt(n), s the standard deviation of the
+        pseudo-values n T - (n-1) T_without; None for it if n < 3, or if one of these is NaN.
+
+    Source:
+        Tukey (1958), Bias and confidence in not-quite large samples, Ann. Math. Stat. 29.
+    """
+    whole = statistic(np.arange(n))
+    if n < MIN_SEEDS or not math.isfinite(whole):
+        return Interval(whole, None, n)
+    without = np.array([statistic(np.delete(np.arange(n), i)) for i in range(n)])
+    if not np.isfinite(without).all():
+        return Interval(whole, None, n)
+    return Interval(whole, student_interval(-(n - 1) * without, level).half_width, n)
 
 
 def pairs_interval(values: ArrayLike, level: float = 0.95) -> Interval:
