@@ -3,6 +3,7 @@
 from replearn.analysis.similarity import (
     cca,
     cka,
+    columns,
     distances,
     functional,
     matching,
@@ -10,6 +11,7 @@ from replearn.analysis.similarity import (
     procrustes,
     regression,
     statistics,
+    stochastic,
 )
 from replearn.analysis.similarity.measure import Measure
 
@@ -19,10 +21,12 @@ _FAMILIES = (
     cca,
     procrustes,
     matching,
+    columns,
     regression,
     neighbours,
     statistics,
     functional,
+    stochastic,
 )
 
 MEASURES: dict[str, Measure] = {
