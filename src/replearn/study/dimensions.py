@@ -170,7 +170,10 @@ def _draw_layers(results: Results, layers: "pandas.DataFrame") -> None:
         figure = paired_curves(
             solid, dashed, shown, ("after training", "untrained (step 0)"), "layer", title
         )
-        text = f"{title} of each layer; mean over n runs, 95 % interval where n ≥ {MIN_SEEDS}."
+        text = (
+            f"{title} of each layer; mean over n runs, 95 % interval where n ≥ {MIN_SEEDS}. "
+            "The layer z is a sample; what decoders get, the configuration says (latent)."
+        )
         results.figure(f"{column}_layers", figure, f"{title} over layers", text)
 
 
@@ -190,7 +193,9 @@ def _draw_steps(results: Results, latents: "pandas.DataFrame") -> None:
         "noise: these fill the samples, and are constant in the means."
     )
     results.figure("mean_sampled_steps", figure, "Means and samples over training", text)
-    figure = paired_curves(cka, {}, steps, ("", ""), "optimiser step", "debiased CKA(mean, z)")
+    figure = paired_curves(
+        cka, {}, steps, ("", ""), "optimiser step", "debiased CKA(mean, z)", highest=1.0
+    )
     text = "Near 1 where samples show what the means do, lower the more latents have collapsed."
     results.figure("cka_mean_sampled_steps", figure, "Do samples keep the means?", text)
 

@@ -50,6 +50,16 @@ def test_groups_beyond_the_colours_differ_in_their_markers(artists):
     assert len({(line.get_color(), line.get_marker()) for line in lines}) == 20
 
 
+def test_a_band_that_leaves_what_is_possible_does_not_stretch_the_axis(artists):
+    values = {"a": [[0.0, 0.9], [0.5, 0.9], [1.0, 0.9]]}  # 0.5 ± 1.24
+    figure = paired_curves(values, {}, LAYERS, ("", ""), "layer", "CKA", highest=1.0)
+    assert figure.axes[0].get_ylim() == pytest.approx((0, 1.02))
+    below = draw({"a": [[-0.1, 0.9]]}).axes[0].get_ylim()
+    assert below[0] == pytest.approx(-0.1)
+    nothing = draw({"a": [[np.nan, np.nan]]}).axes[0].get_ylim()
+    assert nothing[0] == 0
+
+
 def test_nothing_or_what_does_not_fit_is_refused():
     with pytest.raises(InputError, match="needs at least one group"):
         draw({})

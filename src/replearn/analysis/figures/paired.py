@@ -23,10 +23,12 @@ def paired_curves(
     x_title: str,
     y_title: str,
     title: str = "",
+    highest: float | None = None,
 ) -> Figure:
     """Return the means over runs of groups, with their 95 % Student-t bands from 3 runs on.
 
-    A group has one colour and marker. A value that is not finite is in no mean; where all of a
+    The axis begins at 0, or at the lowest mean; bands may reach below, as no value does. A group
+    has one colour and marker. A value that is not finite is in no mean; where all of a
     position are, there is a gap.
 
     Args:
@@ -36,6 +38,7 @@ def paired_curves(
             that is linear up to 1 and logarithmic above.
         kinds: what solid and dashed lines are.
         x_title, y_title: the words at the axes.
+        highest: the largest possible value: where the axis ends.
 
     Raises:
         InputError: if there are no groups, or values do not fit the positions.
@@ -69,7 +72,9 @@ def paired_curves(
                 )  # fmt: skip
     axes.set_xlabel(x_title)
     axes.set_ylabel(y_title)
-    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    means = np.concatenate([line.get_ydata() for line in axes.get_lines()])
+    bottom = min(0.0, np.nanmin(means, initial=0.0))
+    axes.set_ylim(bottom, None if highest is None else highest + 0.02 * (highest - bottom))
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.02)
     if named:
