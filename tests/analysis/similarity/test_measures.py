@@ -88,7 +88,7 @@ OTHERS = {
     "perm_null_mean_cka": "test_cka.py",
     "perm_null_sd_cka": "test_cka.py",
     "cka_debiased_ij_se": "test_standard_errors.py",
-    "rtd": "needs ripser", "rtd_fwd": "needs ripser", "rtd_bwd": "needs ripser",
+    "rtd": "test_topology.py", "rtd_fwd": "test_topology.py", "rtd_bwd": "test_topology.py",
     "eos": "divided by the number of features, not by the rank",
     "second_order_cos_k10": "on cosine distances: .73 for unrelated representations",
     "rsatb_euclidean_tau-a": "redundant beside Spearman's, n² log n for each pair",
@@ -109,7 +109,7 @@ def test_every_published_row_is_accounted_for(golden):
         for name, measure in MEASURES.items()
         if measure.input_kind == "activations" and not measure.equal_widths
     }
-    assert tested | {"shape_euclidean", "uniformity_difference", "mcc"} == here
+    assert tested | {"shape_euclidean", "uniformity_difference", "mcc", "rtd"} == here
 
 
 def _of(row):

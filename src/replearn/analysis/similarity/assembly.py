@@ -151,6 +151,11 @@ class Assembly:
                 if i not in self._constant and np.isnan(own[i])
             ]
         n = self._first[1] if self._first else 0
+        warnings += [
+            f"{one.label} looks at {used} of the {n} inputs."
+            for one in self._chosen
+            if (used := one.sample(n)) < n
+        ]
         return SimilarityResult(
             self._labels, n, self._values, self._nulls, tuple(warnings), self._errors
         )

@@ -124,16 +124,24 @@ class Chosen:
     def _scaled(self) -> bool:
         return "scaling" in self.measure.invariant_to and self.measure.input_kind == "activations"
 
-    def _describe(self) -> tuple[Callable[..., Any], dict[str, Any]]:
-        make = self.measure.describe
-        if make is None:
-            raise RuntimeError(f"{self.measure.name} describes nothing")
+    def sample(self, n: int) -> int:
+        """Return how many of `n` inputs it looks at."""
+        return min(n, self._all_params.get("sample", n))
+
+    @property
+    def _all_params(self) -> dict[str, Any]:
         defaults = {
             name: p.default
             for name, p in parameters(self.measure.matrix).items()
             if p.default is not p.empty
         }
-        return make, {k: (defaults | dict(self.params))[k] for k in list(parameters(make))[1:]}
+        return defaults | dict(self.params)
+
+    def _describe(self) -> tuple[Callable[..., Any], dict[str, Any]]:
+        make = self.measure.describe
+        if make is None:
+            raise RuntimeError(f"{self.measure.name} describes nothing")
+        return make, {k: self._all_params[k] for k in list(parameters(make))[1:]}
 
     def null(self, products: Products) -> Array | None:
         """Return the means (I, J) over re-pairings, or None where no closed form is known."""

@@ -12,6 +12,7 @@ from replearn.analysis.similarity import (
     regression,
     statistics,
     stochastic,
+    topology,
 )
 from replearn.analysis.similarity.measure import Measure
 
@@ -25,6 +26,7 @@ _FAMILIES = (
     regression,
     neighbours,
     statistics,
+    topology,
     functional,
     stochastic,
 )
