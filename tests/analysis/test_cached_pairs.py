@@ -6,6 +6,7 @@ import torch
 
 from replearn.analysis.cache import TensorCache
 from replearn.analysis.cached_pairs import cached_block, compare_cached
+from replearn.analysis.pair_store import PairStore
 from replearn.analysis.similarity import MEASURES, compare_all
 from replearn.errors import InputError
 
@@ -24,8 +25,12 @@ def representations():
     return {**made, "dead": torch.full((N, 4), 2.5), "last": made["r7"] @ torch.randn(7, 5)}
 
 
-def here(function, blocks):
-    return [function(*block) for block in blocks]
+def here(function, blocks, each):
+    results = [function(*block) for block in blocks]
+    # They may end in any order.
+    for index in reversed(range(len(results))):
+        each(index, results[index])
+    return results
 
 
 @pytest.mark.parametrize("groups", [1, 2, 3, 100])
@@ -47,9 +52,9 @@ def test_less_memory_makes_smaller_blocks(cache, representations):
     keys = {label: cache.keep(x) for label, x in representations.items()}
     sizes = []
 
-    def look(function, blocks):
+    def look(function, blocks, each):
         sizes.append([len(rows) for rows, *_ in blocks])
-        return here(function, blocks)
+        return here(function, blocks, each)
 
     compare_cached(keys, ["cka_linear"], cache, look, groups=1)
     compare_cached(keys, ["cka_linear"], cache, look, groups=1, memory_gib=1e-7)
@@ -66,7 +71,7 @@ def test_other_numbers_of_inputs_are_one_sentence(cache, representations):
     keys = {label: cache.keep(x) for label, x in representations.items()}
     keys["short"] = cache.keep(torch.randn(N - 1, 3))
     for groups in (1, 4):
-        with pytest.raises(InputError, match="'r3' has 40 rows and 'short' has 39"):
+        with pytest.raises(InputError, match="has 40 rows and 'short' has 39"):
             compare_cached(keys, ["cka_linear"], cache, here, groups=groups)
 
 
@@ -78,4 +83,46 @@ def test_nothing_to_compare_is_one_sentence(cache):
 def test_a_worker_without_the_cache_says_so(cache, tmp_path):
     key = cache.keep(torch.randn(N, 3))
     with pytest.raises(InputError, match="'x' are missing or damaged in .*elsewhere as a worker"):
-        cached_block({"x": key}, {"x": key}, ["cka_linear"], str(tmp_path / "elsewhere"), 1.0)
+        cached_block({"x": key}, {"x": key}, ["cka_linear"], str(tmp_path / "elsewhere"),
+                     {"memory_gib": 1.0, "standard_errors": False})  # fmt: skip
+
+
+def test_blocks_that_ended_are_not_computed_again(cache, representations, tmp_path):
+    keys = {label: cache.keep(x) for label, x in representations.items()}
+    store, computed = PairStore(tmp_path / "pairs"), []
+
+    def counted(function, blocks, each):
+        for index, (rows, columns, *rest) in enumerate(blocks):
+            computed.extend({tuple(sorted([x, y])) for x in rows for y in columns})
+            each(index, function(rows, columns, *rest))
+
+    def interrupted(function, blocks, each):
+        for index, block in enumerate(blocks[:4]):
+            each(index, function(*block))
+        raise KeyboardInterrupt
+
+    measures = ["cka_linear", "linear_regression"]
+    options = {"store": store, "groups": 3, "standard_errors": True}
+    with pytest.raises(KeyboardInterrupt):
+        compare_cached(keys, measures, cache, interrupted, **options)
+    told = []
+    found = compare_cached(keys, measures, cache, counted, announce=told.append, **options)
+    # Groups of 3, 3 and 1: what is left is the last with itself and with the second, in which one
+    # is constant.
+    assert len(computed) == told[0].missing == 3
+    whole = compare_all(representations, measures, standard_errors=True)
+    assert set(found.warnings) == set(whole.warnings)
+    for name, matrix in whole.values.items():
+        np.testing.assert_allclose(found.values[name], matrix, rtol=0, atol=1e-12)
+    for name, matrix in whole.errors.items():  # roots of what is 0 up to rounding
+        np.testing.assert_allclose(found.errors[name] ** 2, matrix**2, rtol=0, atol=1e-12)
+    # Both engines know what the other has computed.
+    compare_all(representations, measures, keys=keys, store=store, announce=told.append)
+    assert told[1].missing == 0
+
+
+def test_representations_of_other_images_are_refused(cache, representations):
+    keys = {label: cache.keep(x, "the probe set") for label, x in representations.items()}
+    keys["other"] = cache.keep(torch.randn(N, 3), "another probe set")
+    with pytest.raises(InputError, match="'r3' and 'other' were made from different inputs"):
+        compare_cached(keys, ["cka_linear"], cache, here)

@@ -158,9 +158,13 @@ def test_a_cache_is_filled_once_and_by_the_same_code(train, tmp_path, monkeypatc
     sources, layers = choose_steps([run], "all"), ["mean", "factors", "encoder.0.0"]
     probe, options = common_probe([run], 8), {"pooling": "mean"}
 
-    def here(function, blocks):
+    def here(function, blocks, each=None):
         called.append((function.__name__, len(blocks)))
-        return [function(*block) for block in blocks]
+        results = [function(*block) for block in blocks]
+        for index, result in enumerate(results):
+            if each is not None:
+                each(index, result)
+        return results
 
     for _ in range(2):
         found = compare_layers_on(here, sources, layers, probe, "cka_linear", **options)

@@ -69,21 +69,34 @@ class TensorCache:
         except FileNotFoundError:
             return 0
 
-    def keep(self, tensor: Tensor) -> str:
+    def probe(self, key: str) -> str | None:
+        """Return the fingerprint of the inputs that an entry belongs to, None if it says none."""
+        try:
+            with safe_open(self._path(key), framework="pt") as file:
+                return (file.metadata() or {}).get("probe")
+        except (SafetensorError, OSError):
+            return None  # `get` says what is wrong
+
+    def keep(self, tensor: Tensor, probe: str | None = None) -> str:
         """Store a tensor that no network made, such as labels, by its content; return its key."""
-        key = content_key(values=_digest(tensor), shape=str(tuple(tensor.shape)))
+        about = {} if probe is None else {"probe": probe}
+        key = content_key(values=_digest(tensor), shape=str(tuple(tensor.shape)), **about)
         if key not in self:
-            self.put(key, tensor)
+            self.put(key, tensor, probe)
         return key
 
-    def put(self, key: str, tensor: Tensor) -> None:
-        """Store `tensor` under `key`; if the disk is full, warn and store nothing."""
+    def put(self, key: str, tensor: Tensor, probe: str | None = None) -> None:
+        """Store `tensor` under `key`; if the disk is full, warn and store nothing.
+
+        `probe` is the fingerprint of the inputs that its rows belong to.
+        """
         path = self._path(key)
         partial = path.with_name(f".{key}.{os.getpid()}.{secrets.token_hex(4)}.partial")
         tensor = tensor.detach().cpu().contiguous()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            save_file({"tensor": tensor}, partial, metadata={"sha256": _digest(tensor)})
+            about = {} if probe is None else {"probe": probe}
+            save_file({"tensor": tensor}, partial, {"sha256": _digest(tensor), **about})
             os.replace(partial, path)
         except (SafetensorError, OSError) as error:
             warnings.warn(f"activations were not cached in {path.parent}: {error}", stacklevel=2)
@@ -221,7 +234,7 @@ def cached_representations(
     for layer, tensor in fresh:
         if reduced and tensor.shape[1] > tensor.shape[0]:
             tensor = _coordinates(tensor, layer)
-        cache.put(keys[layer], tensor)
+        cache.put(keys[layer], tensor, probe)
         yield layer, tensor
 
 

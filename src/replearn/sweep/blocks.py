@@ -22,6 +22,7 @@ OF_WORKERS = ("MONGO_URL", "MONGO_DB", "REPLEARN_DATA", "REPLEARN_HOME")
 MANY = 10_000  # blocks, where nobody knows yet how many there will be
 
 Progress = Callable[[str, int, int], None]
+Each = Callable[[int, Any], None]
 
 
 def map_blocks(
@@ -31,6 +32,7 @@ def map_blocks(
     *,
     options: Options | Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    each: Each | None = None,
 ) -> list[Any]:
     """Return `[function(*block) for block in blocks]`, computed on a cluster.
 
@@ -43,6 +45,7 @@ def map_blocks(
         cluster: `inline` or None (in this process, without Dask), `local`, a queue or an address.
         options: how large the cluster is.
         progress: called with ("blocks", done, total).
+        each: called here with the index and the result of each block as it ends.
 
     Raises:
         InputError: if the cluster cannot be used.
@@ -51,7 +54,7 @@ def map_blocks(
     if cluster not in (None, "inline"):
         _check_importable(function)
     with open_blocks(cluster if blocks else None, options, progress, len(blocks)) as spread:
-        return spread(function, blocks)
+        return spread(function, blocks, each)
 
 
 @contextmanager
@@ -60,8 +63,8 @@ def open_blocks(
     options: Options | Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     n_blocks: int = MANY,
-) -> Iterator[Callable[[Callable[..., Any], Iterable[Sequence[Any]]], list[Any]]]:
-    """Open a cluster and give `(function, blocks) -> results`, to be called any number of times.
+) -> Iterator[Callable[..., list[Any]]]:
+    """Open a cluster and give `(function, blocks, each=None) -> results`, to be called repeatedly.
 
     Arguments and errors are those of `map_blocks`; `n_blocks`: more workers are not started.
     """
@@ -98,10 +101,14 @@ def check_config(cluster: str | None, options: Mapping[str, Any]) -> None:
         check_cluster(str(cluster), asked, environ.get("MONGO_URL"))
 
 
-def _in_this_process(tell: Progress, function: Callable, blocks: Iterable[Sequence]) -> list[Any]:
+def _in_this_process(
+    tell: Progress, function: Callable, blocks: Iterable[Sequence], each: Each | None = None
+) -> list[Any]:
     results, blocks = [], list(blocks)
     for block in blocks:
         results.append(function(*block))
+        if each is not None:
+            each(len(results) - 1, results[-1])
         tell("blocks", len(results), len(blocks))
     return results
 
@@ -112,6 +119,7 @@ def _on(
     environment: Mapping[str, str | None],
     function: Callable,
     blocks: Iterable[Sequence[Any]],
+    each: Each | None = None,
 ) -> list[Any]:
     from replearn.sweep.worker import call
 
@@ -133,6 +141,8 @@ def _on(
                     f"enough memory?"
                 )
             results[index] = future.result()
+            if each is not None:
+                each(index, results[index])
             out, done = out - 1, done + 1
             tell("blocks", done, len(blocks))
     return results

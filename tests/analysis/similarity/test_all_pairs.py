@@ -108,6 +108,6 @@ def test_progress_reaches_its_end(mixed):
         mixed, EVERY, progress=lambda stage, done, total: seen.update({stage: (done, total)})
     )
     assert set(seen) == {
-        "representations", "inner products", "nuclear norms", "cross products",
+        "representations", "inner products", "nuclear norms", "cross products", "pairs",
     }  # fmt: skip
     assert all(done == total for done, total in seen.values())

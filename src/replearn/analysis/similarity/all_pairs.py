@@ -1,16 +1,19 @@
 """Compare two representations, or all pairs of many."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from replearn.analysis.similarity.assembly import Assembly, check_inputs, compute_block
+from replearn.analysis.pair_store import PairStore
+from replearn.analysis.similarity.assembly import check_inputs, compute_block
+from replearn.analysis.similarity.engine import Engine, needs
 from replearn.analysis.similarity.inputs import one_kind, prepare
-from replearn.analysis.similarity.measure import Chosen, choose, choose_all
+from replearn.analysis.similarity.measure import choose, choose_all
 from replearn.analysis.similarity.measures import MEASURES
+from replearn.analysis.similarity.pace import Announce
 from replearn.analysis.similarity.products import Progress
-from replearn.analysis.similarity.representation import ConstantError, Representation
+from replearn.analysis.similarity.record import Record
 from replearn.analysis.similarity.result import SimilarityResult
 from replearn.errors import InputError
 
@@ -47,8 +50,14 @@ def compare_all(
     *,
     probes: Mapping[str, str] | None = None,
     standard_errors: bool = False,
+    precision: str = "float64",
+    device: str = "cpu",
     memory_gib: float = 2.0,
     progress: Progress | None = None,
+    keys: Mapping[str, str] | None = None,
+    store: PairStore | None = None,
+    announce: Announce | None = None,
+    group: int | None = None,
 ) -> SimilarityResult:
     """Return the similarities of all pairs of M representations of the same N inputs.
 
@@ -57,6 +66,10 @@ def compare_all(
     hold two. Where the prepared ones exceed the memory, they are compared block by block and read
     again for each pair of blocks. Values do not depend on the blocks (1e-12).
 
+    With `keys` and a `store`, pairs that are known are read, and only the others are computed; each
+    block is stored as it ends, so that a comparison that was interrupted, or to which a
+    representation was added, takes no more than what is missing.
+
     Args:
         representations: (N, D_i) arrays or tensors by label, or mappings as `compare` takes them.
         measures: names in MEASURES or of groups of them.
@@ -64,8 +77,15 @@ def compare_all(
             order turn a similarity of .99 into chance without a sign.
         standard_errors: compute these over the choice of inputs, of the measures for which they
             are known: CKA, debiased CKA, Procrustes angle.
+        precision: of the large products, "float64" or "float32".
+        device: of the large products, "cpu" or "cuda".
         memory_gib: memory for prepared representations and intermediate products.
         progress: called with (stage, done, total).
+        keys: what each label stands for: a text that changes with its content.
+        store: where values of pairs are known and kept.
+        announce: told once what there is to do, and about how long it will take.
+        group: most representations on each side of a block; by default what takes 20 seconds where
+            there is a store, and else what fits into the memory.
 
     Returns:
         a matrix for each measure. The row and the column of a constant representation (the mean
@@ -80,84 +100,23 @@ def compare_all(
         raise InputError("there is no representation to compare.")
     if memory_gib <= 0:
         raise InputError(f"memory_gib must be positive, got {memory_gib}.")
-    _check_probes(representations, probes)
-    memory = memory_gib * 2**30
-    return _AllPairs(representations, chosen, memory, progress, standard_errors).run()
-
-
-class _AllPairs:
-    def __init__(
-        self,
-        representations: Mapping[str, Any],
-        chosen: list[Chosen],
-        memory: float,
-        progress: Progress | None,
-        standard_errors: bool,
-    ):
-        self._given = representations
-        self._chosen = chosen
-        self._memory = memory
-        self._progress = progress
-        self._labels = tuple(representations)
-        self._errors = standard_errors
-        self._assembly = Assembly(self._labels, chosen, standard_errors)
-
-    def run(self) -> SimilarityResult:
-        blocks: list[list[int]] = []
-        last: list[Representation] = []
-        for indices, prepared in self._first_reading():
-            self._compare(indices, indices, prepared, prepared)
-            blocks.append(indices)
-            last = prepared
-        for number, rows in enumerate(blocks[:-1]):
-            left = [self._prepared(i) for i in rows]
-            for other, columns in enumerate(blocks[number + 1 :], start=number + 1):
-                newest = other == len(blocks) - 1
-                right = last if newest else [self._prepared(j) for j in columns]
-                self._compare(rows, columns, left, right)
-        return self._assembly.result()
-
-    def _first_reading(self) -> Iterator[tuple[list[int], list[Representation]]]:
-        """Yield the representations in blocks of a quarter of the memory: two are held at once."""
-        indices: list[int] = []
-        prepared: list[Representation] = []
-        held = 0
-        for i in range(len(self._labels)):
-            try:
-                one = self._prepared(i)
-            except ConstantError as error:
-                self._assembly.constant(i, str(error))
-                self._assembly.inputs(i, error.n)
-                continue
-            finally:
-                self._tell("representations", i + 1, len(self._labels))
-            self._assembly.inputs(i, one.n)
-            if prepared and held + one.nbytes > self._memory / 4:
-                yield indices, prepared
-                indices, prepared, held = [], [], 0
-            indices.append(i)
-            prepared.append(one)
-            held += one.nbytes
-        if prepared:
-            yield indices, prepared
-
-    def _prepared(self, index: int) -> Representation:
-        label = self._labels[index]
-        return prepare(self._given[label], repr(label), **needs(self._chosen, self._errors))
-
-    def _compare(
-        self,
-        rows: list[int],
-        columns: list[int],
-        left: list[Representation],
-        right: list[Representation],
-    ) -> None:
-        block = compute_block(self._chosen, left, right, self._memory / 4, self._tell, self._errors)
-        self._assembly.put(rows, columns, block)
-
-    def _tell(self, stage: str, done: int, total: int) -> None:
-        if self._progress:
-            self._progress(stage, done, total)
+    if store is not None and keys is None:
+        raise InputError("a store of pairs knows representations by their keys; give keys as well.")
+    one_kind(chosen)
+    check_probes(list(representations), probes)
+    labels = (
+        {label: label for label in representations}
+        if keys is None
+        else {label: keys[label] for label in representations}
+    )
+    record = Record(labels, chosen, store, standard_errors, precision)
+    arithmetic = arithmetic_of(precision, device)
+    engine = Engine(
+        representations, record, memory_gib * 2**30, progress, standard_errors, arithmetic
+    )
+    paced = engine.outlook(announce) if announce or store else None
+    engine.run(paced if group is None else [group] * len(record.tasks))
+    return record.result()
 
 
 def progress_bars() -> Callable[[str, int, int], None]:
@@ -178,26 +137,22 @@ def progress_bars() -> Callable[[str, int, int], None]:
     return show
 
 
-def needs(chosen: Iterable[Chosen], standard_errors: bool = False) -> dict[str, Any]:
-    """Return what `prepare` must keep for these measures, and for their standard errors."""
-    chosen = list(chosen)
-    kept: dict[str, Any] = {
-        need: any(need in c.measure.uses for c in chosen)
-        for need in ("coordinates", "gram", "factors")
-    }
-    described = {c.description: c.describe for c in chosen if c.measure.describe is not None}
-    return kept | {"describe": described, "kind": one_kind(chosen)}
+def arithmetic_of(precision: str, device: str) -> dict[str, str]:
+    """Return those of the two that are not as usual, float64 on the CPU."""
+    asked = {"precision": precision, "device": device}
+    return {k: v for k, v in asked.items() if v not in ("float64", "cpu")}
 
 
-def _check_probes(representations: Mapping[str, Any], probes: Mapping[str, str] | None) -> None:
+def check_probes(labels: Sequence[str], probes: Mapping[str, str] | None) -> None:
+    """Raise an InputError unless all inputs have one fingerprint, in one order; None is unknown."""
     if probes is None:
         return
-    labels = list(representations)
     if missing := [label for label in labels if label not in probes]:
         raise InputError(f"no fingerprint of the inputs of {missing[0]!r} was given.")
     for label in labels[1:]:
         if probes[label] != probes[labels[0]]:
             raise InputError(
                 f"{labels[0]!r} and {label!r} were made from different inputs "
-                f"({probes[labels[0]][:8]} and {probes[label][:8]}); use one probe set."
+                f"({probes[labels[0]][:8]} and {probes[label][:8]}), or from the same in another "
+                f"order; use one probe set."
             )
