@@ -11,12 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from replearn.analysis.similarity.representation import (
-    ROUNDINGS,
-    Array,
-    ConstantError,
-    as_matrix,
-)
+from replearn.analysis.similarity.centred import ROUNDINGS
+from replearn.analysis.similarity.representation import Array, ConstantError, as_matrix
 from replearn.errors import InputError
 
 # Inputs nearer to each other than this share of the spread are one input: so far apart are equal
@@ -205,6 +201,15 @@ def total_variance(x: Any) -> float:
         InputError: as `effective_rank`.
     """
     return float(_checked(x).var(axis=0, ddof=1).sum())
+
+
+def check_neighbours(k: int, n: int) -> None:
+    """Raise a TooFewInputs unless `n` images have `k` neighbours: before anything is computed."""
+    if n <= k:
+        raise TooFewInputs(
+            f"{n} images have no {k} neighbours: expected more images than neighbours; raise "
+            "n_probe or lower neighbours."
+        )
 
 
 def neighbourhoods(x: Any, k: int, label: object = "the representation") -> Neighbourhoods:

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
+from replearn.analysis.similarity.cross import Crosses
 from replearn.analysis.similarity.measure import Chosen
 from replearn.analysis.similarity.products import Products, Progress
 from replearn.analysis.similarity.representation import Array, Representation
@@ -48,10 +50,10 @@ def compute_block(
         standard_errors: compute these as well, of the measures for which they are known.
     """
     products = Products(rows, columns, memory, progress)
-    one_by_one = [c for c in chosen if c.measure.pairwise]
-    others = [c for c in chosen if not c.measure.pairwise]
+    crossed = [c for c in chosen if "factors" in c.measure.uses]
+    others = [c for c in chosen if "factors" not in c.measure.uses]
     values, nulls = _matrices(others, products)
-    pairs, back = _pairs(one_by_one, products)
+    pairs, back = _crossed(crossed, products)
     errors = {}
     if standard_errors:
         errors = {c.label: e for c in chosen if (e := c.error(products)) is not None}
@@ -73,7 +75,7 @@ def _matrices(
     return values, nulls
 
 
-def _pairs(
+def _crossed(
     chosen: Sequence[Chosen], products: Products
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     """Return (I, J) and (J, I) by measure; each cross product is made once, for all measures."""
@@ -82,16 +84,21 @@ def _pairs(
     shape = len(products.rows), len(products.columns)
     there = {c.label: np.full(shape, np.nan) for c in chosen}
     back = there if products.symmetric else {c.label: np.full(shape[::-1], np.nan) for c in chosen}
-    for i, j, cross in products.crosses():
-        swapped = cross.swapped
+    for left, right, crosses in products.crosses():
         for one in chosen:
-            value = one.measure.matrix(cross, **one.params)
-            there[one.label][i, j] = value
-            if not one.measure.symmetric:
-                value = one.measure.matrix(swapped, **one.params)
-            if i != j or not products.symmetric:
-                back[one.label][j, i] = value
+            values = _crossed_block(one, crosses)
+            there[one.label][np.ix_(left, right)] = values
+            if left is not right:
+                mirrored = one.measure.symmetric
+                turned = values.T if mirrored else _crossed_block(one, crosses.swapped)
+                back[one.label][np.ix_(right, left)] = turned
     return there, {} if products.symmetric else back
+
+
+def _crossed_block(one: Chosen, crosses: Crosses) -> Array:
+    if one.measure.pairwise:
+        return crosses.each(partial(one.measure.matrix, **one.params), one.measure.symmetric)
+    return one.measure.matrix(crosses, **one.params)
 
 
 class Assembly:

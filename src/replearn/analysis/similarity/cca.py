@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from replearn.analysis.similarity.cross import Cross
+from replearn.analysis.similarity.cross import Cross, Crosses
 from replearn.analysis.similarity.promises import (
     FACTORS,
     LINEAR,
@@ -14,6 +14,7 @@ from replearn.analysis.similarity.promises import (
     SCALE,
     SHAPE,
     SHIFT,
+    SQUARES,
     described,
     similarity,
 )
@@ -30,12 +31,13 @@ def cca_mean(cross: Cross) -> float:
     return float(cross.correlations.mean())
 
 
-def cca_r2(cross: Cross) -> float:
+def cca_r2(crosses: Crosses) -> Array:
     """Mean squared canonical correlation over the smaller rank, in [0, 1].
 
     Source: Kornblith et al. (2019), arXiv:1905.00414, table 1.
     """
-    return float(cross.squares.sum() / min(cross.ranks))
+    ones = [[np.ones(len(s)) for s in side] for side in crosses.spectra]
+    return crosses.weighted(*ones) / np.minimum(*crosses.ranks)
 
 
 def svcca(cross: Cross, threshold: float = 0.99) -> float:
@@ -45,26 +47,29 @@ def svcca(cross: Cross, threshold: float = 0.99) -> float:
 
     Source: Raghu et al. (2017), arXiv:1706.05806, section 2.
     """
-    kept = _leading(cross, threshold)
+    rows, columns = (_leading(spectrum, threshold) for spectrum in cross.spectra)
+    kept = cross.c[:rows, :columns]
     return float(np.clip(np.linalg.svd(kept, compute_uv=False), 0.0, 1.0).mean())
 
 
-def svcca_r2(cross: Cross, threshold: float = 0.99) -> float:
+def svcca_r2(crosses: Crosses, threshold: float = 0.99) -> Array:
     """Mean squared canonical correlation of the first principal directions of each, in [0, 1].
 
     Source: Raghu et al. (2017), arXiv:1706.05806, and Kornblith et al. (2019), table 1.
     """
-    kept = _leading(cross, threshold)
-    return float((kept * kept).sum() / min(kept.shape))
+    kept = [np.array([_leading(s, threshold) for s in side]) for side in crosses.spectra]
+    ones = [
+        [(np.arange(len(s)) < k) * 1.0 for s, k in zip(side, ks, strict=True)]
+        for side, ks in zip(crosses.spectra, kept, strict=True)
+    ]
+    return crosses.weighted(*ones) / np.minimum.outer(*kept)
 
 
-def _leading(cross: Cross, threshold: float) -> Array:
-    sizes = []
-    for spectrum in cross.spectra:
-        explained = np.cumsum(spectrum**2)
-        wanted = threshold * explained[-1] * (1.0 - 1e-12)
-        sizes.append(min(int(np.searchsorted(explained, wanted)) + 1, len(spectrum)))
-    return cross.c[: sizes[0], : sizes[1]]
+def _leading(spectrum: Array, threshold: float) -> int:
+    """Return how many singular values explain `threshold` of the variance."""
+    explained = np.cumsum(spectrum**2)
+    wanted = threshold * explained[-1] * (1.0 - 1e-12)
+    return min(int(np.searchsorted(explained, wanted)) + 1, len(spectrum))
 
 
 @dataclass(frozen=True)
@@ -93,10 +98,19 @@ def pwcca(rows: list[Directions], columns: list[Directions]) -> Array:
     out = np.empty((len(rows), len(columns)))
     for i, x in enumerate(rows):
         for j, y in enumerate(columns):
-            p, s, _ = np.linalg.svd(x.u.T @ y.u, full_matrices=False)
-            weights = np.abs(p.T @ x.loadings).sum(axis=1)
-            out[i, j] = np.clip(s, 0.0, 1.0) @ weights / weights.sum()
+            if rows is columns and j < i:
+                continue  # one decomposition serves both directions
+            p, s, q = np.linalg.svd(x.u.T @ y.u, full_matrices=False)
+            s = np.clip(s, 0.0, 1.0)
+            out[i, j] = _weighted_mean(s, p.T, x)
+            if rows is columns:
+                out[j, i] = _weighted_mean(s, q, y)
     return out
+
+
+def _weighted_mean(correlations: Array, canonical: Array, x: Directions) -> float:
+    weights = np.abs(canonical @ x.loadings).sum(axis=1)
+    return float(correlations @ weights / weights.sum())
 
 
 MEASURES = (
@@ -116,7 +130,7 @@ MEASURES = (
         invariant_to=LINEAR,
         source="Kornblith et al. (2019), arXiv:1905.00414",
         groups=LINEAR_FAMILY,
-        **FACTORS,
+        **SQUARES,
     ),
     similarity(
         name="svcca",
@@ -134,7 +148,7 @@ MEASURES = (
         invariant_to=SHAPE,
         source="Raghu et al. (2017), arXiv:1706.05806",
         groups=LINEAR_FAMILY,
-        **FACTORS,
+        **SQUARES,
     ),
     similarity(
         name="pwcca",

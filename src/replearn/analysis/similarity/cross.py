@@ -1,10 +1,14 @@
-"""The cross product of two representations, from which a pair's canonical correlations come."""
+"""Cross products of the directions of representations, from which canonical correlations come."""
 
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from replearn.analysis.similarity.representation import Array, Representation
+from replearn.analysis.similarity.arithmetic import Arithmetic, Array
+from replearn.analysis.similarity.factors import Factors
+from replearn.analysis.similarity.representation import Representation
 
 
 class Cross:
@@ -19,28 +23,74 @@ class Cross:
         self.x, self.y, self.c = x, y, c
 
     @property
-    def swapped(self) -> "Cross":
-        """The cross product of the second with the first; what is known of one is not shared."""
-        return Cross(self.y, self.x, self.c.T)
-
-    @property
-    def ranks(self) -> tuple[int, int]:
-        """The ranks r_x and r_y."""
-        return self.c.shape[0], self.c.shape[1]
-
-    @property
     def spectra(self) -> tuple[Array, Array]:
         """(r_x,) and (r_y,): the singular values, of square sum 1."""
-        if self.x.factors is None or self.y.factors is None:
-            raise RuntimeError("the representations were prepared without factors")
-        return self.x.factors.s, self.y.factors.s
+        return factors_of(self.x).s, factors_of(self.y).s
 
-    @cached_property
-    def squares(self) -> Array:
-        """(r_x, r_y): C with squared entries."""
-        return self.c * self.c
-
-    @cached_property
+    @property
     def correlations(self) -> Array:
         """(min(r_x, r_y),): the canonical correlations, in falling order, in [0, 1]."""
         return np.clip(np.linalg.svd(self.c, compute_uv=False), 0.0, 1.0).astype(np.float64)
+
+
+class Crosses:
+    """The cross products of I representations with J others, from one matrix product.
+
+    Attributes:
+        rows, columns: the prepared representations, with factors.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Representation],
+        columns: Sequence[Representation],
+        product: Any,
+        arithmetic: Arithmetic,
+    ):
+        self.rows, self.columns = rows, columns
+        self._product, self._arithmetic = product, arithmetic
+
+    @property
+    def swapped(self) -> "Crosses":
+        """Those of the J others with the I representations."""
+        return Crosses(self.columns, self.rows, self._product.T, self._arithmetic)
+
+    @property
+    def spectra(self) -> tuple[list[Array], list[Array]]:
+        """The singular values of each row and of each column, of square sum 1."""
+        return [factors_of(r).s for r in self.rows], [factors_of(r).s for r in self.columns]
+
+    @property
+    def ranks(self) -> tuple[Array, Array]:
+        """(I, 1) and (1, J): the ranks."""
+        rows, columns = (np.array([[float(len(s)) for s in side]]) for side in self.spectra)
+        return rows.T, columns
+
+    def weighted(self, left: Sequence[Array], right: Sequence[Array]) -> Array:
+        """Return a' (C∘C) b of each pair: (I, J); a (r_x,) from `left`, b (r_y,) from `right`."""
+        return self._arithmetic.weighted_squares(self._product, left, right)
+
+    def each(self, value: Callable[[Cross], float], symmetric: bool = False) -> Array:
+        """Return `value` of each pair (I, J); of one half of them if the others are the same."""
+        out = np.empty((len(self.rows), len(self.columns)))
+        symmetric = symmetric and self.rows is self.columns
+        tops, lefts = ([0, *np.cumsum([len(s) for s in side])] for side in self.spectra)
+        for i, x in enumerate(self.rows):
+            for j, y in enumerate(self.columns):
+                if symmetric and j < i:
+                    out[i, j] = out[j, i]
+                    continue
+                c = self._whole[tops[i] : tops[i + 1], lefts[j] : lefts[j + 1]]
+                out[i, j] = value(Cross(x, y, c))
+        return out
+
+    @cached_property
+    def _whole(self) -> Array:
+        return self._arithmetic.take(self._product)
+
+
+def factors_of(representation: Representation) -> Factors:
+    """Return the factors of a representation that was prepared with them."""
+    if representation.factors is None:
+        raise RuntimeError("the representation was prepared without factors")
+    return representation.factors

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from replearn.analysis.similarity.cross import Cross
-from replearn.analysis.similarity.products import Products
+from replearn.analysis.similarity.products import Products, exact_cosine
 from replearn.analysis.similarity.promises import (
     COORDINATES,
     FACTORS,
@@ -73,9 +73,7 @@ def shape_angular(cross: Cross, alpha: float = 0.5) -> float:
 
     Source: Williams et al. (2021), arXiv:2110.14739, equation 6.
     """
-    left, right = _partly_whitened(cross, alpha)
-    cosine = _nuclear(left, cross.c, right) / (np.linalg.norm(left) * np.linalg.norm(right))
-    return float(np.arccos(np.clip(cosine, 0.0, 1.0)))
+    return float(np.arccos(_cosine(cross, alpha)))
 
 
 def shape_euclidean(cross: Cross, alpha: float = 0.5) -> float:
@@ -83,21 +81,18 @@ def shape_euclidean(cross: Cross, alpha: float = 0.5) -> float:
 
     Source: Williams et al. (2021), arXiv:2110.14739, equation 6, as its authors' code scales it.
     """
-    left, right = _partly_whitened(cross, alpha)
-    left *= cross.x.size / np.linalg.norm(left)
-    right *= cross.y.size / np.linalg.norm(right)
-    squared = cross.x.size**2 + cross.y.size**2 - 2.0 * _nuclear(left, cross.c, right)
-    return float(np.sqrt(max(squared, 0.0)))
+    x, y = cross.x.size, cross.y.size
+    return float(np.sqrt((x - y) ** 2 + 2.0 * x * y * (1.0 - _cosine(cross, alpha))))
 
 
-def _partly_whitened(cross: Cross, alpha: float) -> tuple[Array, Array]:
-    first, second = cross.spectra
-    whitened = 1.0 - alpha
-    return alpha * cross.x.size * first + whitened, alpha * cross.y.size * second + whitened
-
-
-def _nuclear(left: Array, c: Array, right: Array) -> float:
-    return float(np.linalg.svd(left[:, None] * c * right, compute_uv=False).sum())
+def _cosine(cross: Cross, alpha: float) -> float:
+    """Return the nuclear norm of the two, partly whitened and scaled to norm 1."""
+    left, right = (
+        alpha * one.size * spectrum + 1.0 - alpha
+        for one, spectrum in zip((cross.x, cross.y), cross.spectra, strict=True)
+    )
+    product = (left / np.linalg.norm(left))[:, None] * cross.c * (right / np.linalg.norm(right))
+    return float(exact_cosine(np.linalg.svd(product, compute_uv=False).sum()))
 
 
 MEASURES = (

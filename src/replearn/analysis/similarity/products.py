@@ -5,18 +5,19 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from replearn.analysis.similarity.cross import Cross
-from replearn.analysis.similarity.representation import Array, Factors, Representation
+from replearn.analysis.similarity.arithmetic import arithmetic
+from replearn.analysis.similarity.cross import Crosses, factors_of
+from replearn.analysis.similarity.inner import Gram, block_width, groups, inner_products
+from replearn.analysis.similarity.moments import Moments, cka_moments
+from replearn.analysis.similarity.representation import Array, Representation
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of a stage, how much of it is done, and how much there is."""
 
 
-# Rows of a tile: enough for full speed of the matrix product, few enough to stay in the cache and
-# to lose little of the saving by symmetry (measured: 64 to 256 are alike, 16 and 512 take 1.7x).
-_TILE = 96
+# Sums of products of numbers of norm 1 err by some 1e-15.
+ROUNDING = 1e-14
 
 
 class Products:
@@ -27,6 +28,9 @@ class Products:
         columns: J of them; the same list as `rows` for one half of the work.
         memory: bytes that a block of intermediate results may take.
         progress: told of every finished part.
+        precision: "float64", or "float32" for the large products; those of representations that
+            would lose more than 1e-6 by it stay in float64.
+        device: "cpu", or "cuda" for the large products.
     """
 
     def __init__(
@@ -35,72 +39,60 @@ class Products:
         columns: Sequence[Representation],
         memory: float = 2**29,
         progress: Progress | None = None,
+        precision: str = "float64",
+        device: str = "cpu",
     ):
         self.rows, self.columns = list(rows), list(columns)
         self.n = self.rows[0].n
         self.symmetric = rows is columns
         self.memory = memory
         self.tell = progress or (lambda stage, done, total: None)
+        self.arithmetic = arithmetic(precision, device)
+        bear = all(r.bears_float32 for r in self.rows + self.columns)
+        self.safe = self.arithmetic if bear else arithmetic("float64", device)
 
     @cached_property
     def inner(self) -> Array:
         """(I, J): <K_i, K_j> = ||X_i' X_j||^2 of centred features of Frobenius norm 1."""
-        if all(r.gram is None for r in self.rows + self.columns):
-            wide_rows = sum(_width(r) for r in self.rows)
-            wide_columns = sum(_width(r) for r in self.columns)
-            cross = 2.0 * self.n * wide_rows * wide_columns
-            pairs = len(self.rows) * len(self.columns)
-            building = wide_rows + (0 if self.symmetric else wide_columns)
-            tiles = float(self.n) ** 2 * (building + pairs)
-            if self.symmetric:
-                cross /= 2
-            if cross <= tiles:
-                return self._inner_by_features()
-        return self._inner_by_tiles()
+        return inner_products(*self._kernels, self.safe, self.memory, self._stage("inner products"))
+
+    @cached_property
+    def moments(self) -> tuple[Moments, Moments]:
+        """What the standard errors of linear and of debiased CKA are made of."""
+        return cka_moments(*self._kernels, self.safe, self.memory, self._stage("standard errors"))
 
     @cached_property
     def nuclear(self) -> Array:
         """(I, J): the nuclear norm of X_i' X_j, of centred features of Frobenius norm 1."""
         out = np.empty((len(self.rows), len(self.columns)))
-        pairs = list(self._pairs())
-        for done, (i, j) in enumerate(pairs, start=1):
-            cross = _coordinates(self.rows[i]).T @ _coordinates(self.columns[j])
-            out[i, j] = np.linalg.svd(cross, compute_uv=False).sum()
-            if self.symmetric:
-                out[j, i] = out[i, j]
-            self.tell("nuclear norms", done, len(pairs))
-        return out
+        for left, right, product in self._blocks(coordinates_of, "nuclear norms"):
+            product = self.arithmetic.take(product)
+            tops, lefts = self._edges(left, self.rows), self._edges(right, self.columns)
+            for i, top, bottom in zip(left, tops[:-1], tops[1:], strict=True):
+                for j, start, end in zip(right, lefts[:-1], lefts[1:], strict=True):
+                    if self.symmetric and j < i:
+                        continue
+                    cross = product[top:bottom, start:end]
+                    out[i, j] = np.linalg.svd(cross, compute_uv=False).sum()
+                    if self.symmetric:
+                        out[j, i] = out[i, j]
+        return exact_cosine(out)
+
+    def crosses(self) -> Iterator[tuple[list[int], list[int], Crosses]]:
+        """Yield the indices of some rows and some columns with their cross products.
+
+        They come from large matrix products of several representations side by side, and only
+        those of one such product are held. If rows and columns are the same, one half is enough.
+        """
+        for left, right, product in self._blocks(lambda r: factors_of(r).u, "cross products"):
+            rows = [self.rows[i] for i in left]
+            columns = rows if left is right else [self.columns[j] for j in right]
+            yield left, right, Crosses(rows, columns, product, self.arithmetic)
 
     def described(self, name: str) -> tuple[list[Any], list[Any]]:
         """Return the descriptions of rows and of columns; the same list if they are the same."""
         rows = [r.described[name] for r in self.rows]
         return rows, rows if self.symmetric else [r.described[name] for r in self.columns]
-
-    def crosses(self) -> Iterator[tuple[int, int, Cross]]:
-        """Yield each pair of a row and a column with its cross product; j >= i if symmetric.
-
-        They come from large matrix products of several representations side by side, and only
-        those of one such product are held.
-        """
-        width = max(1, int(np.sqrt(self.memory / 16)))
-        width = max(1, min(width, int(self.memory / (32 * self.n))))
-        rows = _groups(self.rows, width, _rank)
-        columns = rows if self.symmetric else _groups(self.columns, width, _rank)
-        done, total = 0, sum(1 for _ in self._pairs())
-        for number, group in enumerate(rows):
-            left, left_edges = _side_by_side([_factors(self.rows[i]).u for i in group])
-            for other in columns[number:] if self.symmetric else columns:
-                right, right_edges = _side_by_side([_factors(self.columns[j]).u for j in other])
-                products = left.T @ right
-                for i, top in zip(group, left_edges, strict=True):
-                    for j, start in zip(other, right_edges, strict=True):
-                        if self.symmetric and j < i:
-                            continue
-                        x, y = self.rows[i], self.columns[j]
-                        c = products[top : top + _rank(x), start : start + _rank(y)]
-                        yield i, j, Cross(x, y, c)
-                        done += 1
-                self.tell("cross products", done, total)
 
     @property
     def row_products(self) -> Array:
@@ -119,98 +111,50 @@ class Products:
         left = np.array([[r.row_norms @ r.row_norms] for r in self.rows])
         return left, np.array([[r.row_norms @ r.row_norms for r in self.columns]])
 
-    def _pairs(self) -> Iterator[tuple[int, int]]:
-        for i in range(len(self.rows)):
-            for j in range(i if self.symmetric else 0, len(self.columns)):
-                yield i, j
+    @cached_property
+    def _kernels(self) -> tuple[list[Gram], list[Gram]]:
+        rows = [r.kernel for r in self.rows]
+        return rows, rows if self.symmetric else [r.kernel for r in self.columns]
 
-    def _inner_by_features(self) -> Array:
-        """Sum squares over blocks of one cross product of all features: N (sum D)^2 operations."""
-        out = np.empty((len(self.rows), len(self.columns)))
-        # A product of two groups and the two groups themselves are held at once.
-        width = max(1, int(np.sqrt(self.memory / 16)))
-        width = max(1, min(width, int(self.memory / (32 * self.n))))
-        rows = _groups(self.rows, width, _width)
-        columns = rows if self.symmetric else _groups(self.columns, width, _width)
+    def _blocks(
+        self, part: Callable[[Representation], Array], stage: str
+    ) -> Iterator[tuple[list[int], list[int], Any]]:
+        """Yield indices of rows and columns with the native product of their parts (N, .)."""
+        tell = self._stage(stage)
+        width = block_width(self.n, self.memory)
+        rows = groups([part(r).shape[1] for r in self.rows], width)
+        columns = rows
+        if not self.symmetric:
+            columns = groups([part(r).shape[1] for r in self.columns], width)
+
+        def joined(side: Sequence[Representation], group: list[int]) -> Any:
+            parts = [self.arithmetic.put(part(side[k])) for k in group]
+            return self.arithmetic.side_by_side(parts)
+
         for number, group in enumerate(rows):
-            left, left_edges = _side_by_side([_coordinates(self.rows[i]) for i in group])
+            left = joined(self.rows, group)
             for other in columns[number:] if self.symmetric else columns:
-                right, right_edges = _side_by_side([_coordinates(self.columns[j]) for j in other])
-                cross = left.T @ right
-                cross *= cross
-                sums = np.add.reduceat(cross, right_edges, axis=1)
-                sums = np.add.reduceat(sums, left_edges, axis=0)
-                out[np.ix_(group, other)] = sums
-                if self.symmetric:
-                    out[np.ix_(other, group)] = sums.T
-            self.tell("inner products", group[-1] + 1, len(self.rows))
-        return out
+                right = left if other is group else joined(self.columns, other)
+                yield group, other, self.arithmetic.product(left.T, right)
+            tell(group[-1] + 1, len(self.rows))
 
-    def _inner_by_tiles(self) -> Array:
-        """Take vec(K_i)' vec(K_j) over row tiles of the upper triangles: N^2 operations a pair."""
-        out = np.zeros((len(self.rows), len(self.columns)))
-        held = len(self.rows) + (0 if self.symmetric else len(self.columns))
-        tile = int(np.clip(self.memory / (8.0 * held * self.n), 1, min(_TILE, self.n)))
-        mine = np.empty(len(self.rows) * tile * self.n)
-        others = mine if self.symmetric else np.empty(len(self.columns) * tile * self.n)
-        for start in range(0, self.n, tile):
-            stop = min(start + tile, self.n)
-            left = _tiles(self.rows, start, stop, mine)
-            right = left if self.symmetric else _tiles(self.columns, start, stop, others)
-            out += left @ right.T
-            self.tell("inner products", stop, self.n)
-        return out
+    def _edges(self, group: list[int], side: list[Representation]) -> list[int]:
+        return [0, *np.cumsum([coordinates_of(side[k]).shape[1] for k in group])]
+
+    def _stage(self, name: str) -> Callable[[int, int], None]:
+        return lambda done, total: self.tell(name, done, total)
 
 
-def _tiles(representations: Sequence[Representation], start: int, stop: int, space: Array) -> Array:
-    """Return the Gram matrices' rows from the diagonal on as vectors, written into `space`."""
-    shape = (len(representations), stop - start, representations[0].n - start)
-    out = space[: np.prod(shape)].reshape(shape)
-    for k, representation in enumerate(representations):
-        representation.gram_rows(start, stop, out[k])
-    # What lies right of the tile's square stands for itself and for its mirror image below.
-    out[:, :, stop - start :] *= np.sqrt(2.0)
-    return out.reshape(len(representations), -1)
+def exact_cosine(cosines: Any) -> Any:
+    """Return cosines, 1 where they are so up to rounding: what is equal has distance 0."""
+    return np.where(cosines > 1.0 - ROUNDING, 1.0, cosines)
 
 
-def _groups(
-    representations: Sequence[Representation], width: int, count: Callable[[Representation], int]
-) -> list[list[int]]:
-    """Split the indices into runs of at most `width` columns, at least one member each."""
-    groups: list[list[int]] = []
-    filled = 0
-    for i, representation in enumerate(representations):
-        if not groups or filled + count(representation) > width:
-            groups.append([])
-            filled = 0
-        groups[-1].append(i)
-        filled += count(representation)
-    return groups
-
-
-def _side_by_side(parts: Sequence[Array]) -> tuple[Array, NDArray[np.intp]]:
-    edges = np.cumsum([0] + [part.shape[1] for part in parts[:-1]])
-    return np.concatenate(parts, axis=1), edges
-
-
-def _coordinates(representation: Representation) -> Array:
+def coordinates_of(representation: Representation) -> Array:
+    """Return the coordinates of a representation that was prepared with them."""
     if representation.coordinates is None:
         raise RuntimeError("the representation was prepared without coordinates")
     return representation.coordinates
-
-
-def _width(representation: Representation) -> int:
-    return _coordinates(representation).shape[1]
-
-
-def _factors(representation: Representation) -> Factors:
-    if representation.factors is None:
-        raise RuntimeError("the representation was prepared without factors")
-    return representation.factors
-
-
-def _rank(representation: Representation) -> int:
-    return _factors(representation).rank
 
 
 def _column(representations: Sequence[Representation], name: str) -> Array:

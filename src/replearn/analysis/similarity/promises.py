@@ -21,8 +21,10 @@ NEIGHBOURS = frozenset({"neighbours"})
 similarity = partial(Measure, identical=1.0, higher_is_closer=True, symmetric=True, is_metric=False)
 distance = partial(Measure, identical=0.0, higher_is_closer=False, symmetric=True, is_metric=True)
 
-# What `matrix` is given: one pair's cross product, or products of coordinates.
+# What `matrix` is given: one pair's cross product, those of a block of pairs, or products of
+# coordinates.
 FACTORS: dict[str, Any] = {"uses": frozenset({"factors"}), "pairwise": True}
+SQUARES: dict[str, Any] = {"uses": frozenset({"factors"})}
 COORDINATES: dict[str, Any] = {"uses": frozenset({"coordinates"})}
 
 

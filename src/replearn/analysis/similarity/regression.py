@@ -4,35 +4,42 @@ import math
 
 import numpy as np
 
-from replearn.analysis.similarity.cross import Cross
+from replearn.analysis.similarity.arithmetic import Arithmetic
+from replearn.analysis.similarity.cross import Crosses
+from replearn.analysis.similarity.factors import RANK_CUT
+from replearn.analysis.similarity.inner import Gram, inner_products
+from replearn.analysis.similarity.products import ROUNDING
 from replearn.analysis.similarity.promises import (
-    FACTORS,
     LINEAR,
     RESI,
     SHAPE,
     SHIFT,
+    SQUARES,
     described,
     distance,
     similarity,
 )
-from replearn.analysis.similarity.representation import RANK_CUT, Array
+from replearn.analysis.similarity.representation import Array
+
+_MEMORY = 2**28
 
 
-def linear_regression(cross: Cross, ridge: float = 0.0) -> float:
+def linear_regression(crosses: Crosses, ridge: float = 0.0) -> Array:
     """Share of the variance of the first that is linear in the second, R², in [0, 1].
 
     Not symmetric. `ridge` is the penalty λ in the unit of the squared features of the second.
 
     Source: Kornblith et al. (2019), arXiv:1905.00414, table 1.
     """
-    first, second = cross.spectra
-    weights = np.ones_like(second)
+    first, second = crosses.spectra
+    shrunk = [np.ones_like(s) for s in second]
     if ridge:
-        weights = (energy := (cross.y.size * second) ** 2) / (energy + ridge)
-    return float(first**2 @ cross.squares @ (2.0 * weights - weights**2))
+        energies = [(y.size * s) ** 2 for y, s in zip(crosses.columns, second, strict=True)]
+        shrunk = [energy / (energy + ridge) for energy in energies]
+    return crosses.weighted([s**2 for s in first], [2.0 * w - w**2 for w in shrunk])
 
 
-def gulp(cross: Cross, ridge: float = 0.01) -> float:
+def gulp(crosses: Crosses, ridge: float = 0.01) -> Array:
     """Largest difference of ridge predictions from the two, over all tasks of norm 1.
 
     sqrt tr(P² + Q² - 2 P Q) with P = K (K + λ)⁻¹, of features scaled to mean squared norm 1;
@@ -40,9 +47,10 @@ def gulp(cross: Cross, ridge: float = 0.01) -> float:
 
     Source: Boix-Adserà et al. (2022), arXiv:2210.06545, definition 1.
     """
-    first, second = (spectrum**2 / (spectrum**2 + ridge) for spectrum in cross.spectra)
-    squared = first @ first + second @ second - 2.0 * (first @ cross.squares @ second)
-    return float(np.sqrt(max(squared, 0.0)))
+    first, second = ([s**2 / (s**2 + ridge) for s in side] for side in crosses.spectra)
+    norms = np.array([[w @ w] for w in first]) + np.array([w @ w for w in second])
+    squared = norms - 2.0 * crosses.weighted(first, second)
+    return np.sqrt(np.where(squared > ROUNDING * norms, squared, 0.0))
 
 
 def span(x: Array) -> Array:
@@ -57,9 +65,12 @@ def eos(rows: list[Array], columns: list[Array]) -> Array:
     Source: May et al. (2019), arXiv:1909.01264, eigenspace overlap score; by rank, not by number
     of features.
     """
-    return np.array(
-        [[np.sum((q.T @ r) ** 2) / max(q.shape[1], r.shape[1]) for r in columns] for q in rows]
-    )
+    kept = [Gram(q, None, np.einsum("ij,ij->i", q, q)) for q in rows]
+    others = kept
+    if rows is not columns:
+        others = [Gram(q, None, np.einsum("ij,ij->i", q, q)) for q in columns]
+    ranks = [np.array([q.shape[1] for q in side]) for side in (rows, columns)]
+    return inner_products(kept, others, Arithmetic(), _MEMORY) / np.maximum.outer(*ranks)
 
 
 MEASURES = (
@@ -72,7 +83,7 @@ MEASURES = (
         invariant_to_second=LINEAR,
         source="Kornblith et al. (2019), arXiv:1905.00414",
         groups=RESI,
-        **FACTORS,
+        **SQUARES,
     ),
     similarity(
         name="eos",
@@ -90,6 +101,6 @@ MEASURES = (
         invariant_to=SHAPE,
         source="Boix-Adserà et al. (2022), arXiv:2210.06545",
         groups=RESI,
-        **FACTORS,
+        **SQUARES,
     ),
 )

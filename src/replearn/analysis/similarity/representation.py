@@ -6,25 +6,21 @@ than rows is kept as K (N, N), or as coordinates F (N, r), r < N, with F F' = K.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from replearn.analysis.similarity.arithmetic import PRECISIONS, Array
+from replearn.analysis.similarity.centred import Centred
+from replearn.analysis.similarity.factors import Factors, eigen_factors, narrow_factors
+from replearn.analysis.similarity.inner import Gram
 from replearn.errors import InputError
 
-Array = NDArray[np.float64]
-
-# A column whose spread is within this many roundings of its size is constant: a dead unit whose
-# values differ in the last bit must not become a direction of full weight.
-ROUNDINGS = 4.0
-# Singular values below this share of the largest are rounding, not geometry.
-RANK_CUT = 1e-8
-# Eigenvalues of K below this share of the largest are computed again from X itself: the error of
-# an eigenvalue is about 1e-16 of the largest, and it counts by its square root.
-_TRUSTED = 1e-8
-_COLUMNS = 2048
+# Products in float32 err by some 1e-7 of ||K||²; as long as the U-centred ||K*||² is this share of
+# it, debiased CKA stays within 1e-6. A few outlying inputs, or too many features, make it smaller.
+_FLOAT32_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -60,32 +56,25 @@ class Representation:
         kept = (self.coordinates, self.gram, self.row_norms, self.factors)
         return _nbytes([*kept, *self.described.values()])
 
-    def gram_rows(self, start: int, stop: int, out: Array) -> None:
-        """Write rows `start` to `stop` of K from column `start` on: (stop - start, N - start)."""
-        if self.gram is not None:
-            out[:] = self.gram[start:stop, start:]
-        elif self.coordinates is not None:
-            np.matmul(self.coordinates[start:stop], self.coordinates[start:].T, out=out)
-        else:
-            raise RuntimeError("neither coordinates nor Gram matrix were prepared")
-
-
-@dataclass(frozen=True)
-class Factors:
-    """Singular value decomposition of the centred features, without their right-hand side.
-
-    Attributes:
-        u: (N, r), orthonormal columns.
-        s: (r,), singular values in falling order, all above `RANK_CUT` of the first.
-    """
-
-    u: Array
-    s: Array
+    @property
+    def rank(self) -> int | None:
+        """Return the rank of the centred features, None where they were not factorised."""
+        return None if self.factors is None else self.factors.rank
 
     @property
-    def rank(self) -> int:
-        """Return the number r of directions that are not rounding."""
-        return len(self.s)
+    def kernel(self) -> Gram:
+        """Return K, of which inner products are taken."""
+        root = self.coordinates if self.gram is None else None
+        return Gram(root, self.gram, self.row_norms)
+
+    @property
+    def bears_float32(self) -> bool:
+        """Return whether products in float32 leave its debiased CKA within 1e-6."""
+        if self.n < 4:
+            return False
+        norm, rows = self.gram_norm**2, float(self.row_norms @ self.row_norms)
+        debiased = norm - self.n / (self.n - 2) * rows + 1.0 / ((self.n - 1) * (self.n - 2))
+        return debiased > _FLOAT32_SHARE * norm
 
 
 class ConstantError(InputError):
@@ -128,8 +117,12 @@ def prepare(
     gram: bool = True,
     factors: bool = False,
     describe: Mapping[str, Callable[[Array], Any]] | None = None,
+    precision: str = "float64",
 ) -> Representation:
     """Return `x` (N, D) centred and scaled to Frobenius norm 1, in float64.
+
+    `precision="float32"` rounds what is kept of it afterwards, which halves its size, unless
+    debiased CKA would lose more than 1e-6 by that.
 
     With D <= N the centred features themselves are kept; with D > N what is asked for: the Gram
     matrix (2 N^2 D operations), the coordinates (an eigendecomposition more). `factors` are kept
@@ -139,15 +132,17 @@ def prepare(
         InputError: if `x` is no matrix, has fewer than 2 rows, or holds NaN or infinity.
         ConstantError: if all rows are equal up to rounding.
     """
+    if precision not in PRECISIONS:
+        raise InputError(f"precision must be {' or '.join(PRECISIONS)}, got {precision!r}.")
     x = as_matrix(x, label)
     n, d = x.shape
-    columns = _Centred(x, label)
+    columns = Centred(x, label)
     own: Factors | None = None
     if d <= n:
         f = columns.whole()
         size = float(np.linalg.norm(f))
         _refuse_constant(size, label, n)
-        own = _narrow_factors(f) if factors else None
+        own = narrow_factors(f) if factors else None
         f /= size
         k = None
         # G = F'F has the norm of K = F F' and is the smaller of the two.
@@ -160,7 +155,7 @@ def prepare(
         size = float(np.sqrt(trace))
         f = None
         if coordinates or factors:
-            own = _eigen_factors(k, columns)
+            own = eigen_factors(k, columns)
             f = own.u * own.s
             f /= np.linalg.norm(f)
         k /= trace
@@ -173,7 +168,8 @@ def prepare(
     if own is not None:
         own = Factors(own.u, own.s / np.linalg.norm(own.s)) if factors else None
     described = {name: make(x.astype(np.float64)) for name, make in (describe or {}).items()}
-    return Representation(n, d, size * columns.scale, f, k, row_norms, gram_norm, own, described)
+    found = Representation(n, d, size * columns.scale, f, k, row_norms, gram_norm, own, described)
+    return _rounded(found) if precision == "float32" and found.bears_float32 else found
 
 
 def factorise(x: Any, label: object = "the representation") -> Factors:
@@ -188,15 +184,15 @@ def factorise(x: Any, label: object = "the representation") -> Factors:
     """
     x = as_matrix(x, label)
     n, d = x.shape
-    columns = _Centred(x, label)
+    columns = Centred(x, label)
     if d <= n:
         whole = columns.whole()
         _refuse_constant(float(np.linalg.norm(whole)), label, n)
-        factors = _narrow_factors(whole)
+        factors = narrow_factors(whole)
     else:
         k = columns.gram()
         _refuse_constant(float(np.trace(k)), label, n)
-        factors = _eigen_factors(k, columns)
+        factors = eigen_factors(k, columns)
     return Factors(factors.u, factors.s * columns.scale)
 
 
@@ -213,58 +209,14 @@ def compact(x: Any, label: object = "the representation") -> Array:
     return factors.u * factors.s
 
 
-class _Centred:
-    """The centred columns of a matrix, as a whole or block by block, divided by `scale`."""
+def _rounded(x: Representation) -> Representation:
+    """Return what is kept of it in float32."""
 
-    def __init__(self, x: NDArray, label: object):
-        if len(x) < 2:
-            raise InputError(f"expected at least 2 inputs, but {label} has {len(x)}.")
-        low, high = float(x.min()), float(x.max())
-        if not np.isfinite(low) or not np.isfinite(high):
-            raise InputError(
-                f"{label} holds NaN or infinite values; the network that made it has diverged, "
-                "leave it out."
-            )
-        # Dividing by a power of two rounds nothing; then squares neither overflow nor vanish.
-        largest = max(abs(low), abs(high))
-        self.scale = float(2.0 ** np.floor(np.log2(largest))) if largest > 0 else 1.0
-        self._x = x
-        self._tolerance = ROUNDINGS * float(np.finfo(x.dtype).eps)
+    def single(array: Array | None) -> Any:
+        return None if array is None else array.astype(np.float32)
 
-    def whole(self) -> Array:
-        return self._block(0, self._x.shape[1])
-
-    def gram(self) -> Array:
-        n, d = self._x.shape
-        k = np.zeros((n, n))
-        for start in range(0, d, _COLUMNS):
-            block = self._block(start, start + _COLUMNS)
-            k += block @ block.T
-        return k
-
-    def projected_gram(self, u: Array) -> Array:
-        """Return (X'u)'(X'u) without forming X X'."""
-        out = np.zeros((u.shape[1], u.shape[1]))
-        for start in range(0, self._x.shape[1], _COLUMNS):
-            block = self._block(start, start + _COLUMNS).T @ u
-            out += block.T @ block
-        return out
-
-    def _block(self, start: int, stop: int) -> Array:
-        block = self._x[:, start:stop].astype(np.float64)
-        block /= self.scale
-        size = np.linalg.norm(block, axis=0)
-        # The second pass takes away the rounding of the first mean.
-        block -= block.mean(axis=0)
-        block -= block.mean(axis=0)
-        block[:, np.linalg.norm(block, axis=0) <= self._tolerance * size] = 0.0
-        return block
-
-
-def _narrow_factors(f: Array) -> Factors:
-    q, r = np.linalg.qr(f)
-    u, s, _ = np.linalg.svd(r)
-    return _cut(q @ u, s)
+    factors = None if x.factors is None else Factors(single(x.factors.u), x.factors.s)
+    return replace(x, coordinates=single(x.coordinates), gram=single(x.gram), factors=factors)
 
 
 def _nbytes(kept: Any) -> int:
@@ -274,29 +226,6 @@ def _nbytes(kept: Any) -> int:
     if is_dataclass(kept):
         kept = [getattr(kept, each.name) for each in fields(kept)]
     return sum(map(_nbytes, kept)) if isinstance(kept, list | tuple) else 0
-
-
-def _eigen_factors(k: Array, columns: _Centred) -> Factors:
-    from scipy.linalg import eigh
-
-    values, vectors = eigh(k, driver="evd", check_finite=False)
-    values, vectors = values[::-1], vectors[:, ::-1]
-    trusted = int(np.count_nonzero(values > _TRUSTED * values[0]))
-    s = np.sqrt(values[:trusted])
-    u = vectors[:, :trusted]
-    # Centring takes one direction away, so a single doubtful one is known to be 0.
-    if len(values) - trusted > 1:
-        tail = vectors[:, trusted:]
-        small, rotation = eigh(columns.projected_gram(tail), driver="evd", check_finite=False)
-        small = np.clip(small[::-1], 0.0, None)
-        s = np.concatenate([s, np.sqrt(small)])
-        u = np.concatenate([u, tail @ rotation[:, ::-1]], axis=1)
-    return _cut(u, s)
-
-
-def _cut(u: Array, s: Array) -> Factors:
-    rank = int(np.count_nonzero(s > RANK_CUT * s[0]))
-    return Factors(np.ascontiguousarray(u[:, :rank]), s[:rank])
 
 
 def _refuse_constant(size: float, label: object, n: int) -> None:
