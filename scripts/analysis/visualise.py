@@ -28,7 +28,7 @@ ex.add_config(
     show="value",  # or null, corrected, z, error, excess over step 0
     rows={},  # of a heat map, a further query: rows.step=0, rows.training.loss.name=beta_vae
     columns={},  # by itself the last step, if the rows have several
-    pairs=None,  # of different runs, or of the same; None: different if there are several
+    pairs=None,  # different, start (the same first weights), same (one run); None: what there is
     each="step",  # a map for each step, group, or part of the config
     layer_pair=["mean", "z"],
     layer="input",  # of tool=layer_list

@@ -21,7 +21,9 @@ DEVICES = ("auto", "cpu", "cuda")
 # What the seeds of a `dataset` section draw.
 _DRAWN = {"subset_seed": ("n", "per_class"), "noise_seed": ("label_noise", "shortcut")}
 # Dictionaries whose keys are checked elsewhere: against a signature, or against runs and scores.
-OPEN = ("params", "where", "against", "at_least", "at_most", "cluster_options")
+OPEN = (
+    "params", "where", "rows", "columns", "against", "at_least", "at_most", "cluster_options",
+)  # fmt: skip
 
 
 def defaults(make: Callable) -> dict[str, Any]:

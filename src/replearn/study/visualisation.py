@@ -13,7 +13,7 @@ from replearn.study.comparison import Source, choose_steps, common_layers, liste
 from replearn.study.results import Results
 from replearn.study.selection import find_trained, without_repetitions
 from replearn.study.visualisation_lines import draw_layer_list, draw_layer_pair
-from replearn.study.visualisation_maps import PAIRS, draw_heatmaps
+from replearn.study.visualisation_maps import PAIRS, draw_heatmaps, pair_kind
 from replearn.study.visualisation_points import draw_dendrogram, draw_mds, draw_tsne
 
 TOOLS = {
@@ -182,8 +182,8 @@ def _heatmap(
     several = len({source.step for source in rows}) > 1
     columns = side(runs, config["columns"], "last" if several else steps)
     sources = list(dict.fromkeys([*rows, *columns]))
-    single = len({source.run.id for source in sources}) == 1
-    pairs = config["pairs"] or ("same" if single else "different")
+    there = {pair_kind(one, other) for one in rows for other in columns}
+    pairs = config["pairs"] or next(kind for kind in PAIRS if kind in there)
     if config["show"] == "excess":
         sources = _with_untrained(sources)
     parts = [sources]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,14 @@ from replearn.study.compared import SHOWN, Compared, kind_title, mean_of_known
 from replearn.study.comparison import Source
 from replearn.study.layer_maps import file_name
 from replearn.study.results import Results
+from replearn.training.checkpoints import weights_name
 
 MOST_MAPS = 36
-PAIRS = {"different": "of different runs", "same": "of a run with itself"}
+PAIRS = {
+    "different": "of networks that began with different weights",
+    "start": "of different runs that began with the same weights",
+    "same": "of a run with itself",
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,8 @@ def layer_maps(
 
     Args:
         rows, columns: the networks of either side.
-        pairs: `different` runs, or the `same` run, such as at two steps.
+        pairs: a name in PAIRS. Two untrained networks of one seed are the same network, and what
+            training makes of them is alike for that reason alone: they are no `different` pair.
         each: by what networks are of one kind: step, group, or a path of the config. Where both
             sides are the same, two kinds are compared once.
         shown: a name in SHOWN.
@@ -99,12 +106,12 @@ def layer_maps(
             a, b = kinds[one], kinds[other]
             if both and order.index(a) > order.index(b):
                 continue
-            if (one.run.id == other.run.id) == (pairs == "same"):
+            if pair_kind(one, other) == pairs:
                 blocks.setdefault((a, b), []).append((one, other))
     if not blocks:
         raise InputError(
-            f"there is no pair of networks {PAIRS[pairs]} to draw; ask for more runs, or for "
-            f"pairs={'same' if pairs == 'different' else 'different'}"
+            f"there is no pair {PAIRS[pairs]} to draw; ask for more runs, or for another of "
+            f"pairs={', '.join(PAIRS)}"
         )
     if len(blocks) > MOST_MAPS:
         raise InputError(
@@ -121,16 +128,33 @@ def layer_maps(
     return found
 
 
+def pair_kind(one: Source, other: Source) -> str:
+    """Return which of PAIRS two networks are; the weights of step 0 tell where they began."""
+    if one.run.id == other.run.id:
+        return "same"
+    starts = [_start(source) for source in (one, other)]
+    return "start" if starts[0] == starts[1] else "different"
+
+
+def _start(source: Source) -> Any:
+    stored = (source.run.completion or {}).get("artifacts", {})
+    return stored.get(weights_name(0), {}).get("sha256", source.run.id)
+
+
 def _titles(maps: Sequence[LayerMap]) -> tuple[list[str], str]:
     """Return a title for each map, and what stands at its columns: what all share, once."""
     columns = {one.column for one in maps}
-    if all(one.row == one.column for one in maps):
-        titles, across = [one.row for one in maps], "layer"
-    elif len(columns) == 1:
+    alike = [one.row == one.column for one in maps]
+    if len(columns) == 1 and not all(alike):
         titles, across = [one.row for one in maps], f"layer, {columns.pop()}"
     else:
-        titles, across = [f"{one.row} × {one.column}" for one in maps], "layer of the second"
-    return [f"{t} (n = {one.pairs})" for t, one in zip(titles, maps, strict=True)], across
+        titles = [
+            one.row if same else f"{one.row} × {one.column}"
+            for one, same in zip(maps, alike, strict=True)
+        ]
+        across = "layer" if all(alike) else "layer of the second"
+    counts = [f"(n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{one.pairs})" for one in maps]
+    return [f"{title} {count}" for title, count in zip(titles, counts, strict=True)], across
 
 
 def _words(each: str, kind: object) -> str:

@@ -12,12 +12,13 @@ from replearn.analysis.figures import dendrogram, scatter
 from replearn.analysis.figures.scatter import MARKERS, in_order
 from replearn.errors import InputError
 from replearn.study.compared import Compared, kind_title
-from replearn.study.comparison import Source
+from replearn.study.comparison import TARGETS, Source
 from replearn.study.layer_maps import file_name
 from replearn.study.results import Results
 
 Array = NDArray[np.float64]
 Place = tuple[Source, str]  # a layer of a network
+OF_IMAGES = ("input", *TARGETS)
 
 
 def draw_tsne(
@@ -88,8 +89,8 @@ def draw_mds(
         points, stress = mds(distances)
         chosen = marker or _default_marker(places, "layer")
         figure = _scatter(
-            compared, places, points, colour, chosen, (f"MDS 1: {words}", "MDS 2"), measure,
-            tracks=tracks(places),
+            compared, places, points, colour, chosen, (f"MDS 1: {words}", "MDS 2"),
+            f"{measure} (stress {stress:.2f})", tracks=tracks(places),
         )  # fmt: skip
         text = (
             f"Metric scaling of {words} between {len(places)} representations; Kruskal's stress "
@@ -130,7 +131,13 @@ def known_values(compared: Compared, measure: str) -> tuple[list[Place], Array]:
     """
     ((sources, found),) = compared.parts
     label = {name: i for i, name in enumerate(found.labels)}
-    places = [(source, layer) for source in sources for layer in compared.layers]
+    # What the images are and show is the same for all networks.
+    places = [
+        (source, layer)
+        for source in sources
+        for layer in compared.layers
+        if source is sources[0] or layer not in OF_IMAGES
+    ]
     at = [label[source.label(layer)] for source, layer in places]
     values = np.asarray(found.values[measure])[np.ix_(at, at)]
     kept = np.flatnonzero(~np.isnan(values).all(axis=1))
@@ -159,6 +166,9 @@ def leaf_names(compared: Compared, places: Sequence[Place]) -> list[str]:
     steps, layers = {source.step for source, _ in places}, {layer for _, layer in places}
     names = []
     for source, layer in places:
+        if layer in OF_IMAGES:
+            names.append(layer)
+            continue
         parts = [layer] if len(layers) > 1 or (len(runs) == 1 and len(steps) == 1) else []
         if len(compared.groups) > 1:
             parts.append(compared.kind(source, "group"))
@@ -177,7 +187,7 @@ def _scatter(
     colour: str,
     marker: str | None,
     axes: tuple[str, str],
-    measure: str,
+    title: str,
     **more: Any,
 ) -> Any:
     def kinds(name: str) -> list[Any]:
@@ -185,7 +195,7 @@ def _scatter(
 
     return scatter(
         points, kinds(colour), kinds(marker) if marker else None, kind_title(colour),
-        kind_title(marker) if marker else "", axes, title=measure, **more,
+        kind_title(marker) if marker else "", axes, title=title, **more,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from replearn.analysis.figures import add_caption, caption_line, hinton, save_figure
+from replearn.analysis.figures.style import new_figure, wrap
 from replearn.errors import InputError
 
 
@@ -97,3 +98,12 @@ def test_drawing_and_saving_leave_the_global_settings_as_they_were(tmp_path):
     before = dict(matplotlib.rcParams)
     save_figure(hinton(np.eye(2), ["a", "b"]), tmp_path, "a", "run 1")
     assert dict(matplotlib.rcParams) == before
+
+
+def test_no_break_spaces_hold_words_together():
+    text = new_figure().text(0, 0, "", size=7)
+    text.set_text("beta_vae (n")
+    width = text.get_window_extent().width
+    assert wrap(text, "beta_vae (n = 30)", width) == ["beta_vae (n", "= 30)"]
+    together = "(n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}30)"
+    assert wrap(text, f"beta_vae {together}", width) == ["beta_vae", together]

@@ -117,7 +117,7 @@ def heatmap_panel(
                   column_groups, row_groups)  # fmt: skip
         pad = 14 if column_groups else 4
         if p == 0:
-            titles = _wrapped(one.title, titles, (place[2] + _BETWEEN) * figure.dpi)
+            titles = _wrapped(one.title, titles, (place[2] + _BETWEEN / 3) * figure.dpi)
         one.set_title(titles[p], pad=pad)
         if shown:
             _write(one, array, norm, colours, cell)

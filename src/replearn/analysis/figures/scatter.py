@@ -74,7 +74,7 @@ def scatter(
     width, height = np.maximum(_SIDE * spans / (spans.max() or 1.0), _SHORTEST)
     axes = inch_axes(figure, 0, 0, width, height)
     for track in tracks:
-        axes.plot(*places[list(track)].T, color=FAINT, lw=0.4, alpha=0.5, zorder=1, gid="track")
+        axes.plot(*places[list(track)].T, color=FAINT, lw=0.4, alpha=0.3, zorder=1, gid="track")
     for kind, marker in zip(kinds, MARKERS, strict=False):
         chosen = [i for i, shape in enumerate(shapes) if shape == kind]
         axes.scatter(

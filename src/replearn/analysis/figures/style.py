@@ -1,5 +1,6 @@
 """How every figure looks, is laid out in inches, captioned and saved."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -166,9 +167,12 @@ def add_caption(figure: Figure, caption: str) -> Figure:
 
 
 def wrap(text: Text, words: str, width: float) -> list[str]:
-    """Break `words` where `text`, set to a line of them, would be wider than `width` dots."""
+    """Break `words` where `text`, set to a line of them, would be wider than `width` dots.
+
+    No-break spaces hold words together.
+    """
     lines = [""]
-    for word in words.split():
+    for word in re.split(r"[ \t\n]+", words.strip()):
         longer = f"{lines[-1]} {word}".strip()
         text.set_text(longer)
         if lines[-1] and text.get_window_extent().width > width:
