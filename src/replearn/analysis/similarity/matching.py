@@ -1,11 +1,11 @@
 """Measures that match the features of one with those of the other, one by one or by rotation."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from replearn.analysis.similarity.pairs import each_pair
 from replearn.analysis.similarity.promises import (
     ORDER,
     RESI,
@@ -55,12 +55,6 @@ def _matched(products: Array) -> float:
     return float(products[linear_sum_assignment(products, maximize=True)].sum())
 
 
-def _each_pair(
-    rows: list[Array], columns: list[Array], value: Callable[[Array, Array], float]
-) -> Array:
-    return np.array([[value(x, y) for y in columns] for x in rows])
-
-
 def permutation_procrustes(rows: list[Array], columns: list[Array]) -> Array:
     """Distance of the centred features in their best order, in the unit of the features.
 
@@ -73,7 +67,7 @@ def permutation_procrustes(rows: list[Array], columns: list[Array]) -> Array:
         squared = np.sum(x * x) + np.sum(y * y) - 2.0 * _matched(x.T @ y)
         return float(np.sqrt(max(squared, 0.0)))
 
-    return _each_pair(rows, columns, value)
+    return each_pair(rows, columns, value)
 
 
 def permutation_procrustes_uncentred(rows: list[Array], columns: list[Array]) -> Array:
@@ -94,7 +88,7 @@ def permutation_angular(rows: list[Array], columns: list[Array]) -> Array:
         cosine = _matched(x.T @ y) / (np.linalg.norm(x) * np.linalg.norm(y))
         return float(np.arccos(np.clip(cosine, -1.0, 1.0)))
 
-    return _each_pair(rows, columns, value)
+    return each_pair(rows, columns, value)
 
 
 def hard_correlation_match(rows: list[Array], columns: list[Array]) -> Array:
@@ -102,7 +96,7 @@ def hard_correlation_match(rows: list[Array], columns: list[Array]) -> Array:
 
     Source: Li et al. (2016), arXiv:1511.07543.
     """
-    return _each_pair(rows, columns, lambda x, y: _matched(x.T @ y) / min(x.shape[1], y.shape[1]))
+    return each_pair(rows, columns, lambda x, y: _matched(x.T @ y) / min(x.shape[1], y.shape[1]))
 
 
 def soft_correlation_match(rows: list[Array], columns: list[Array]) -> Array:
@@ -115,7 +109,7 @@ def soft_correlation_match(rows: list[Array], columns: list[Array]) -> Array:
         correlations = x.T @ y
         return float((correlations.max(axis=1).mean() + correlations.max(axis=0).mean()) / 2.0)
 
-    return _each_pair(rows, columns, value)
+    return each_pair(rows, columns, value)
 
 
 def aligned_cosine(rows: list[Array], columns: list[Array]) -> Array:
@@ -134,7 +128,7 @@ def aligned_cosine(rows: list[Array], columns: list[Array]) -> Array:
             np.divide(products, lengths, out=np.zeros_like(lengths), where=lengths > 0).mean()
         )
 
-    return _each_pair(rows, columns, value)
+    return each_pair(rows, columns, value)
 
 
 def soft_matching(rows: list[Array], columns: list[Array]) -> Array:
@@ -152,7 +146,7 @@ def soft_matching(rows: list[Array], columns: list[Array]) -> Array:
             return float(np.sqrt(max(costs[linear_sum_assignment(costs)].mean(), 0.0)))
         return float(np.sqrt(max(_transport(costs), 0.0)))
 
-    return _each_pair(rows, columns, value)
+    return each_pair(rows, columns, value)
 
 
 def _transport(costs: Array) -> float:

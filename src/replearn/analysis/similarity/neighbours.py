@@ -1,11 +1,22 @@
 """Measures of which inputs are nearest to each other, by the cosine of their features."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from replearn.analysis.similarity.nearest import (
+    Edges,
+    Indices,
+    Neighbours,
+    Similarities,
+    edges,
+    nearest,
+    nearest_and_similarities,
+)
+from replearn.analysis.similarity.pairs import each_pair, mirrored
 from replearn.analysis.similarity.promises import (
     NEIGHBOURS,
     RESI,
@@ -15,89 +26,37 @@ from replearn.analysis.similarity.promises import (
     similarity,
 )
 from replearn.analysis.similarity.representation import Array
-from replearn.errors import InputError
+from replearn.analysis.similarity.tiles import spans
 
-Indices = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """The k nearest of each input, nearest first (N, k)."""
-
-    nearest: Indices
-
-    def mask(self) -> NDArray[np.bool_]:
-        """Return (N, N): whether column b is one of the nearest of row a."""
-        n = len(self.nearest)
-        mask = np.zeros((n, n), dtype=bool)
-        np.put_along_axis(mask, self.nearest, True, axis=1)
-        return mask
+Places = NDArray[np.uint16]
 
 
-@dataclass(frozen=True)
-class Similarities(Neighbours):
-    """The same, and the similarities (N, N) of all pairs of inputs."""
+def _mean_of_places(
+    rows: list[Neighbours], columns: list[Neighbours], value: Callable[[Places], Array]
+) -> Array:
+    """Return (I, J): means over inputs of what a symmetric `value` makes of the places (…, k).
 
-    similarities: Array
-
-
-def nearest(x: Array, k: int, by: str) -> Neighbours:
-    """Return the k rows of `x` (N, D) most similar to each row, itself left out.
-
-    Args:
-        x: (N, D), not centred.
-        k: how many.
-        by: "cosine", or "inner" for inner products of the rows as they are.
-
-    Raises:
-        InputError: if there are not more than k + 1 inputs, or no such similarity.
+    The p-th place is that among the nearest in the second, from 1 on, of the p-th nearest in the
+    first; 0 if it is not among them.
     """
-    return Neighbours(_nearest(_similarities(x, by), k))
+    n, k = rows[0].nearest.shape
+    out = np.zeros((len(rows), len(columns)))
+    for start, stop in spans(n, held=len(columns) / 4):
+        part = slice(start, stop)
+        table = np.zeros((len(columns), stop - start, n), dtype=np.uint16)
+        for own, one in zip(table, columns, strict=True):
+            np.put_along_axis(own, one.nearest[part], np.arange(1, k + 1, dtype=np.uint16), axis=1)
+        flat = table.reshape(len(columns), -1)
+        for i, one in enumerate(rows):
+            first = i if rows is columns else 0
+            places = flat[first:].take(_flat(one.nearest[part], n), axis=1)
+            out[i, first:] += value(places.reshape(-1, stop - start, k)).sum(axis=1)
+    return mirrored(out, rows is columns) / n
 
 
-def nearest_and_similarities(x: Array, k: int, by: str) -> Similarities:
-    """Return the same, with the similarities of all pairs."""
-    found = _similarities(x, by)
-    return Similarities(_nearest(found, k), found)
-
-
-def nearest_by_distance(x: Array, k: int) -> Indices:
-    """Return the indices (N, k) of the k rows of `x` (N, D) nearest to each, itself left out."""
-    from scipy.spatial.distance import pdist, squareform
-
-    return _nearest(-squareform(pdist(x)), k)
-
-
-def _similarities(x: Array, by: str) -> Array:
-    if by == "inner":
-        return x @ x.T
-    if by != "cosine":
-        raise InputError(f"by must be cosine or inner, got {by!r}.")
-    length = np.linalg.norm(x, axis=1, keepdims=True)
-    unit = np.divide(x, length, out=np.zeros_like(x), where=length > 0)
-    return unit @ unit.T
-
-
-def _nearest(similarities: Array, k: int) -> Indices:
-    n = len(similarities)
-    if not 1 <= k < n - 1:
-        raise InputError(f"k nearest of {n} inputs need 1 <= k < {n - 1}, got k={k}.")
-    far = -similarities
-    np.fill_diagonal(far, np.inf)  # also of a row that is there twice
-    found = np.argpartition(far, k - 1, axis=1)[:, :k]
-    values = np.take_along_axis(far, found, axis=1)
-    # Equally near ones in the order of the inputs.
-    order = np.lexsort((found, values), axis=1)
-    return np.take_along_axis(found, order, axis=1)
-
-
-def _shared(rows: list[Neighbours], columns: list[Neighbours]) -> NDArray[np.int64]:
-    """Return (I, J, N): how many nearest an input has in common in the two."""
-    left = [np.packbits(one.mask(), axis=1) for one in rows]
-    right = left if rows is columns else [np.packbits(one.mask(), axis=1) for one in columns]
-    return np.array(
-        [[np.bitwise_count(a & b).sum(axis=1, dtype=np.int64) for b in right] for a in left]
-    )
+def _flat(nearest: Indices, n: int) -> NDArray[np.intp]:
+    """Return where the nearest (b, k) of b inputs stand in a flat table (b * n,)."""
+    return (nearest + np.arange(len(nearest))[:, None] * n).ravel()
 
 
 def jaccard(
@@ -107,8 +66,9 @@ def jaccard(
 
     Source: Schumacher et al. (2021), arXiv:2010.01863; Klabunde et al. (2023), arXiv:2305.06329.
     """
-    shared = _shared(rows, columns)
-    return (shared / (2 * k - shared)).mean(axis=2)
+    shared = np.arange(k + 1)
+    ratio = shared / (2 * k - shared)
+    return _mean_of_places(rows, columns, lambda places: ratio[_shared(places)])
 
 
 def mutual_knn(
@@ -118,7 +78,7 @@ def mutual_knn(
 
     Source: Huh et al. (2024), arXiv:2405.07987, appendix A.
     """
-    return _shared(rows, columns).mean(axis=2) / k
+    return _mean_of_places(rows, columns, lambda places: _shared(places) / k)
 
 
 def rank_similarity(
@@ -128,16 +88,39 @@ def rank_similarity(
 
     Source: Wang et al. (2022), arXiv:2010.11869; Klabunde et al. (2023), arXiv:2305.06329.
     """
-    ranks = np.arange(1, k + 1)
-    weight = 2.0 / ((1.0 + np.abs(ranks[:, None] - ranks)) * (ranks[:, None] + ranks))
-    harmonic = np.r_[np.inf, np.cumsum(1.0 / ranks)]
-    out = np.empty((len(rows), len(columns)))
-    for i, one in enumerate(rows):
-        for j, other in enumerate(columns):
-            same = one.nearest[:, :, None] == other.nearest[:, None, :]
-            shared = same.sum(axis=(1, 2))
-            out[i, j] = ((same * weight).sum(axis=(1, 2)) / harmonic[shared]).mean()
-    return out
+    ranks, places = np.arange(1, k + 1)[:, None], np.arange(k + 1)
+    weight = 2.0 / ((1.0 + np.abs(ranks - places)) * (ranks + places))
+    weight[:, 0] = 0.0  # not near in the second
+    offsets = np.arange(k) * (k + 1)
+    harmonic = np.r_[np.inf, np.cumsum(1.0 / np.arange(1, k + 1))]
+    return _mean_of_places(
+        rows,
+        columns,
+        lambda found: weight.take(found + offsets).sum(axis=2) / harmonic[_shared(found)],
+    )
+
+
+def _shared(places: Places) -> NDArray[np.intp]:
+    return np.count_nonzero(places, axis=2)
+
+
+def longest_common_neighbours(
+    rows: list[Neighbours], columns: list[Neighbours], k: int = 10, by: str = "cosine"
+) -> Array:
+    """Mean length of the longest common subsequence of the k nearest, divided by k, in [0, 1].
+
+    Source: Huh et al. (2024), arXiv:2405.07987, appendix A, in their code not divided by k.
+    """
+
+    def length(places: Places) -> Array:
+        # Of lists without repetition it is the longest run of places that increases.
+        longest = np.zeros(places.shape, dtype=np.int64)
+        for p in range(k):
+            before = np.where(places[:, :, :p] < places[:, :, p, None], longest[:, :, :p], 0)
+            longest[:, :, p] = np.where(places[:, :, p], before.max(axis=2, initial=0) + 1, 0)
+        return longest.max(axis=2) / k
+
+    return _mean_of_places(rows, columns, length)
 
 
 def second_order_cosine(
@@ -148,65 +131,66 @@ def second_order_cosine(
     Source: Hamilton et al. (2016), arXiv:1606.02821. Of similarities, not of distances, which
     give .73 for unrelated representations.
     """
-    out = np.empty((len(rows), len(columns)))
-    masks = [one.mask() for one in rows], [one.mask() for one in columns]
-    for i, one in enumerate(rows):
-        for j, other in enumerate(columns):
-            union = masks[0][i] | masks[1][j]
-            a, b = one.similarities * union, other.similarities * union
-            lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-            out[i, j] = (np.einsum("ab,ab->a", a, b) / lengths).mean()
-    return out
+    n = rows[0].gram.n
+    out = np.zeros((len(rows), len(columns)))
+    for start, stop in spans(n, held=len(columns) + (0 if rows is columns else len(rows))):
+        part, shape = slice(start, stop), (-1, stop - start, k)
+        right = np.stack([one.gram.rows(start, stop).ravel() for one in columns])
+        near = np.stack([_flat(one.nearest[part], n) for one in columns])
+        right_own = np.take_along_axis(right, near, axis=1).reshape(shape)
+        for i, one in enumerate(rows):
+            first = i if rows is columns else 0
+            left = right[i] if rows is columns else one.gram.rows(start, stop).ravel()
+            mine = _flat(one.nearest[part], n)
+            is_mine = np.zeros(left.shape, dtype=bool)
+            is_mine[mine] = True
+            # The union is what is near in the first, and what is near in the second alone.
+            a, b = left[mine].reshape(shape), right[first:].take(mine, axis=1).reshape(shape)
+            others = near[first:]
+            alone = ~is_mine[others].reshape(shape)
+            c, d = left[others].reshape(shape) * alone, right_own[first:] * alone
+            products = (a * b).sum(axis=2) + (c * d).sum(axis=2)
+            lengths = ((a * a).sum(axis=2) + (c * c).sum(axis=2)) * (
+                (b * b).sum(axis=2) + (d * d).sum(axis=2)
+            )
+            cosines = np.zeros_like(products)
+            np.divide(products, np.sqrt(lengths), out=cosines, where=lengths > 0)
+            out[i, first:] += cosines.sum(axis=1)
+    return mirrored(out, rows is columns) / n
 
 
-def cknna(
-    rows: list[Similarities], columns: list[Similarities], k: int = 10, by: str = "cosine"
-) -> Array:
+def cknna(rows: list[Edges], columns: list[Edges], k: int = 10, by: str = "cosine") -> Array:
     """Debiased kernel alignment of the similarities of mutual nearest neighbours only.
 
     To be near is not mutual, so the masked kernels are not symmetric, nor is the measure, quite.
 
     Source: Huh et al. (2024), arXiv:2405.07987, appendix A.
     """
-    masks = [one.mask() for one in rows], [one.mask() for one in columns]
+    from scipy.sparse import csr_array
 
-    def hsic(a: Array, b: Array, mask: NDArray[np.bool_]) -> float:
-        n = len(mask)
-        x, y = a * mask, b * mask
-        trace = np.vdot(x, y.T)
+    def graph(one: Edges, weights: Array):
+        n = len(one.nearest)
+        order = np.argsort(one.nearest, axis=1)
+        parts = (np.take_along_axis(each, order, axis=1).ravel() for each in (weights, one.nearest))
+        return csr_array((*parts, np.arange(0, n * k + 1, k)), shape=(n, n))
+
+    def hsic(x, y) -> float:
+        n = x.shape[0]
+        trace = x.multiply(y.T).sum()
         ones = x.sum() * y.sum() / ((n - 1) * (n - 2))
-        return float((trace + ones - 2.0 / (n - 2) * (x.sum(0) @ y.sum(1))) / (n * (n - 3)))
+        return float((trace + ones - 2.0 / (n - 2) * (x.sum(axis=0) @ y.sum(axis=1))) / n / (n - 3))
 
-    own = [
-        [hsic(one.similarities, one.similarities, mask) for one, mask in zip(side, of, strict=True)]
-        for side, of in zip((rows, columns), masks, strict=True)
-    ]
-    out = np.empty((len(rows), len(columns)))
-    for i, one in enumerate(rows):
-        for j, other in enumerate(columns):
-            both = hsic(one.similarities, other.similarities, masks[0][i] & masks[1][j])
-            out[i, j] = both / np.sqrt(own[0][i] * own[1][j])
-    return out
+    def graphs(side: list[Edges]):
+        kernels = [graph(one, one.weights) for one in side]
+        masks = [graph(one, np.ones_like(one.weights)) for one in side]
+        return list(zip(kernels, masks, [hsic(kernel, kernel) for kernel in kernels], strict=True))
 
+    def value(one, other) -> float:
+        (x, x_mask, own), (y, y_mask, others) = one, other
+        return hsic(x.multiply(y_mask), y.multiply(x_mask)) / np.sqrt(own * others)
 
-def longest_common_neighbours(
-    rows: list[Neighbours], columns: list[Neighbours], k: int = 10, by: str = "cosine"
-) -> Array:
-    """Mean length of the longest common subsequence of the k nearest, divided by k, in [0, 1].
-
-    Source: Huh et al. (2024), arXiv:2405.07987, appendix A, in their code not divided by k.
-    """
-    out = np.empty((len(rows), len(columns)))
-    for i, one in enumerate(rows):
-        for j, other in enumerate(columns):
-            same = one.nearest[:, :, None] == other.nearest[:, None, :]
-            length = np.zeros((len(same), k + 1, k + 1), dtype=np.int64)
-            for a in range(k):
-                for b in range(k):
-                    longer = np.maximum(length[:, a, b + 1], length[:, a + 1, b])
-                    length[:, a + 1, b + 1] = np.where(same[:, a, b], length[:, a, b] + 1, longer)
-            out[i, j] = length[:, k, k].mean() / k
-    return out
+    left = graphs(rows)
+    return each_pair(left, left if rows is columns else graphs(columns), value, symmetric=False)
 
 
 def cycle_knn(
@@ -217,88 +201,72 @@ def cycle_knn(
 
     Source: Huh et al. (2024), arXiv:2405.07987, in their published code.
     """
-    out = np.empty((len(rows), len(columns)))
-    for i, one in enumerate(rows):
-        for j, other in enumerate(columns):
-            back = one.nearest[other.nearest]  # (N, k, k)
-            found = (back == np.arange(len(back))[:, None, None]).any(axis=(1, 2))
-            out[i, j] = found.mean()
-    return out
 
+    def value(one: Neighbours, other: Neighbours) -> float:
+        back = one.nearest[other.nearest]  # (N, k, k)
+        return (back == np.arange(len(back))[:, None, None]).any(axis=(1, 2)).mean()
+
+    return each_pair(rows, columns, value, symmetric=False)
+
+
+_near = partial(
+    similarity,
+    range=(0.0, 1.0),
+    invariant_to=TURN | SCALE,
+    min_inputs=4,
+    groups=NEIGHBOURS,
+)
 
 MEASURES = (
-    similarity(
+    _near(
         name="jaccard",
         matrix=jaccard,
-        range=(0.0, 1.0),
-        invariant_to=TURN | SCALE,
         source="Schumacher et al. (2021), arXiv:2010.01863",
-        min_inputs=4,
         groups=RESI | NEIGHBOURS,
         **described(nearest),
     ),
-    similarity(
+    _near(
         name="mutual_knn",
         matrix=mutual_knn,
-        range=(0.0, 1.0),
-        invariant_to=TURN | SCALE,
         source="Huh et al. (2024), arXiv:2405.07987",
-        min_inputs=4,
-        groups=NEIGHBOURS,
         **described(nearest),
     ),
-    similarity(
+    _near(
         name="rank_similarity",
         matrix=rank_similarity,
-        range=(0.0, 1.0),
-        invariant_to=TURN | SCALE,
         source="Wang et al. (2022), arXiv:2010.11869",
-        min_inputs=4,
         groups=RESI | NEIGHBOURS,
         **described(nearest),
     ),
-    similarity(
+    _near(
         name="second_order_cosine",
         matrix=second_order_cosine,
         range=(-1.0, 1.0),
-        invariant_to=TURN | SCALE,
         source="Hamilton et al. (2016), arXiv:1606.02821",
-        min_inputs=4,
         groups=RESI | NEIGHBOURS,
         **described(nearest_and_similarities),
     ),
-    similarity(
+    _near(
         name="cknna",
         symmetric=False,
         matrix=cknna,
         range=(-math.inf, math.inf),
-        invariant_to=TURN | SCALE,
         undefined_when="the similarities of nearest inputs are all equal in one of them",
         source="Huh et al. (2024), arXiv:2405.07987",
-        min_inputs=4,
-        groups=NEIGHBOURS,
-        **described(nearest_and_similarities),
+        **described(edges),
     ),
-    similarity(
+    _near(
         name="longest_common_neighbours",
         matrix=longest_common_neighbours,
-        range=(0.0, 1.0),
-        invariant_to=TURN | SCALE,
         source="Huh et al. (2024), arXiv:2405.07987",
-        min_inputs=4,
-        groups=NEIGHBOURS,
         **described(nearest),
     ),
-    similarity(
+    _near(
         name="cycle_knn",
         identical=None,
         matrix=cycle_knn,
-        range=(0.0, 1.0),
         symmetric=False,
-        invariant_to=TURN | SCALE,
         source="Huh et al. (2024), arXiv:2405.07987",
-        min_inputs=4,
-        groups=NEIGHBOURS,
         **described(nearest),
     ),
 )

@@ -26,6 +26,11 @@ def each_pair(
     return out
 
 
+def mirrored(upper: Array, symmetric: bool) -> Array:
+    """Return a matrix whose lower triangle is the mirror image of the upper if `symmetric`."""
+    return np.triu(upper) + np.triu(upper, 1).T if symmetric else upper
+
+
 def difference(rows: Sequence[float], columns: Sequence[float]) -> Array:
     """Return (I, J): the absolute differences of one number of each."""
     return np.abs(np.subtract.outer(rows, columns))

@@ -1,11 +1,12 @@
 """Measures that describe each representation by one number or curve, and compare these."""
 
 import math
+from functools import partial
 
 import numpy as np
-from scipy.spatial.distance import pdist
 
-from replearn.analysis.similarity.neighbours import nearest_by_distance
+from replearn.analysis.similarity.nearest import nearest_by_distance
+from replearn.analysis.similarity.pairs import difference, each_pair
 from replearn.analysis.similarity.promises import (
     RESI,
     SCALE,
@@ -16,6 +17,7 @@ from replearn.analysis.similarity.promises import (
     distance,
 )
 from replearn.analysis.similarity.representation import Array
+from replearn.analysis.similarity.tiles import Points, spans
 
 
 def magnitude(x: Array) -> float:
@@ -35,8 +37,12 @@ def uniformity(x: Array) -> float:
 
     Source: Wang & Isola (2020), arXiv:2005.10242, equation 2.
     """
-    n = len(x)
-    return float(np.log((2.0 * np.exp(-2.0 * pdist(x, "sqeuclidean")).sum() + n) / n**2))
+    points, total = Points.of(x), 0.0
+    for start, stop in spans(points.n):
+        near = np.exp(-2.0 * points.rows(start, stop, start))
+        # What lies right of the tile's square stands for its mirror image below as well.
+        total += 2.0 * near.sum() - near[:, : stop - start].sum()
+    return float(np.log(total / points.n**2))
 
 
 def uniformity_of_directions(x: Array) -> float:
@@ -50,7 +56,7 @@ def magnitude_difference(rows: list[float], columns: list[float]) -> Array:
 
     Source: Klabunde et al. (2023), arXiv:2305.06329, section 3.6.
     """
-    return np.abs(np.subtract.outer(rows, columns))
+    return difference(rows, columns)
 
 
 def concentricity_difference(rows: list[float], columns: list[float]) -> Array:
@@ -58,7 +64,7 @@ def concentricity_difference(rows: list[float], columns: list[float]) -> Array:
 
     Source: Klabunde et al. (2023), arXiv:2305.06329, section 3.6.
     """
-    return np.abs(np.subtract.outer(rows, columns))
+    return difference(rows, columns)
 
 
 def uniformity_difference(rows: list[float], columns: list[float]) -> Array:
@@ -66,7 +72,7 @@ def uniformity_difference(rows: list[float], columns: list[float]) -> Array:
 
     Source: Wang & Isola (2020), arXiv:2005.10242; Klabunde et al. (2023), arXiv:2305.06329.
     """
-    return np.abs(np.subtract.outer(rows, columns))
+    return difference(rows, columns)
 
 
 def uniformity_difference_unscaled(rows: list[float], columns: list[float]) -> Array:
@@ -76,7 +82,7 @@ def uniformity_difference_unscaled(rows: list[float], columns: list[float]) -> A
 
     Source: Klabunde et al. (2024), arXiv:2408.00531, in their code.
     """
-    return np.abs(np.subtract.outer(rows, columns))
+    return difference(rows, columns)
 
 
 TEMPERATURES = np.logspace(-1, 1, 256)
@@ -107,59 +113,47 @@ def imd(rows: list[Array], columns: list[Array], k: int = 5) -> Array:
     Source: Tsitsulin et al. (2020), arXiv:1905.11141, equation 5.
     """
     weights = np.exp(-2.0 * (TEMPERATURES + 1.0 / TEMPERATURES))
-    return np.array([[np.max(weights * np.abs(a - b)) for b in columns] for a in rows])
+    return each_pair(rows, columns, lambda a, b: np.max(weights * np.abs(a - b)))
 
+
+_difference = partial(distance, range=(0.0, math.inf), is_metric=False, paired=False)
 
 MEASURES = (
-    distance(
+    _difference(
         name="magnitude_difference",
-        paired=False,
         matrix=magnitude_difference,
-        range=(0.0, math.inf),
-        is_metric=False,
         invariant_to=TURN,
         source="Klabunde et al. (2023), arXiv:2305.06329",
         groups=RESI,
         **described(magnitude),
     ),
-    distance(
+    _difference(
         name="concentricity_difference",
-        paired=False,
         matrix=concentricity_difference,
         range=(0.0, 2.0),
-        is_metric=False,
         invariant_to=TURN | SCALE,
         source="Klabunde et al. (2023), arXiv:2305.06329",
         groups=RESI,
         **described(concentricity),
     ),
-    distance(
+    _difference(
         name="uniformity_difference",
-        paired=False,
         matrix=uniformity_difference,
-        range=(0.0, math.inf),
-        is_metric=False,
         invariant_to=TURN | SCALE,
         source="Wang & Isola (2020), arXiv:2005.10242",
         groups=RESI,
         **described(uniformity_of_directions),
     ),
-    distance(
+    _difference(
         name="uniformity_difference_unscaled",
-        paired=False,
         matrix=uniformity_difference_unscaled,
-        range=(0.0, math.inf),
-        is_metric=False,
         invariant_to=SHIFT | TURN,
         source="Klabunde et al. (2024), arXiv:2408.00531",
         **described(uniformity),
     ),
-    distance(
+    _difference(
         name="imd",
-        paired=False,
         matrix=imd,
-        range=(0.0, math.inf),
-        is_metric=False,
         invariant_to=SHAPE,
         source="Tsitsulin et al. (2020), arXiv:1905.11141",
         min_inputs=8,

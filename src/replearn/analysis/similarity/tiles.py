@@ -1,0 +1,84 @@
+"""What all inputs of one representation are to each other, made a few rows at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from replearn.analysis.similarity.representation import Array
+
+_ROWS = 96
+_BYTES = 2**26
+
+
+def spans(n: int, held: float = 1.0) -> Iterator[tuple[int, int]]:
+    """Yield (start, stop) of row tiles of an (n, n) matrix, `held` of which are in work at once."""
+    step = int(np.clip(_BYTES / (8.0 * held * n), 1, _ROWS))
+    for start in range(0, n, step):
+        yield start, min(start + step, n)
+
+
+@dataclass(frozen=True)
+class Gram:
+    """Inner products of the rows of a matrix, kept as (N, D), or if wide as products (N, N)."""
+
+    kept: Array
+    wide: bool
+
+    @classmethod
+    def of(cls, x: Array) -> "Gram":
+        """Return those of the rows of `x` (N, D)."""
+        return cls(x @ x.T, True) if x.shape[1] > x.shape[0] else cls(x, False)
+
+    @property
+    def n(self) -> int:
+        """Return the number N of rows."""
+        return len(self.kept)
+
+    def rows(self, start: int, stop: int, first: int = 0) -> Array:
+        """Return rows `start` to `stop` from column `first` on: (stop - start, N - first)."""
+        if self.wide:
+            return self.kept[start:stop, first:].copy()
+        return self.kept[start:stop] @ self.kept[first:].T
+
+
+@dataclass(frozen=True)
+class Points:
+    """Squared Euclidean distances of N rows, from the inner products of the centred rows."""
+
+    gram: Gram
+    squares: Array
+
+    @classmethod
+    def of(cls, x: Array) -> "Points":
+        """Return those of the rows of `x` (N, D)."""
+        x = x - x.mean(axis=0)
+        return cls(Gram.of(x), np.einsum("nd,nd->n", x, x))
+
+    @property
+    def n(self) -> int:
+        """Return the number N of rows."""
+        return len(self.squares)
+
+    def rows(self, start: int, stop: int, first: int = 0) -> Array:
+        """Return rows `start` to `stop` from column `first` on: (stop - start, N - first)."""
+        out = self.gram.rows(start, stop, first)
+        out *= -2.0
+        out += self.squares[first:]
+        out += self.squares[start:stop, None]
+        np.maximum(out, 0.0, out=out)  # what is rounded below 0
+        inputs = np.arange(max(start, first), stop)
+        out[inputs - start, inputs - first] = 0.0
+        return out
+
+    def half(self) -> Array:
+        """Return what lies above the diagonal, row by row: (N (N - 1) / 2,)."""
+        n = self.n
+        out = np.empty(n * (n - 1) // 2)
+        filled = 0
+        for start, stop in spans(n):
+            for a, row in enumerate(self.rows(start, stop, start)):
+                part = row[a + 1 :]
+                out[filled : filled + len(part)] = part
+                filled += len(part)
+        return out
