@@ -26,11 +26,15 @@ DEFAULTS = {
 }
 
 
-def training_ingredient(loss: str) -> Ingredient:
-    """Return a `training` ingredient whose default objective is `loss`."""
+def training_ingredient(loss: str, **lengths: int) -> Ingredient:
+    """Return a `training` ingredient whose default objective is `loss`.
+
+    Args:
+        lengths: other defaults than `DEFAULTS`, such as `epochs=1`.
+    """
     training = Ingredient("training", save_git_info=False)
     kind = LOSSES[loss].judges
-    training.add_config({**DEFAULTS, "loss": {"name": loss, "params": {}}})
+    training.add_config({**DEFAULTS, **lengths, "loss": {"name": loss, "params": {}}})
     for preset, values in TRAINING_PRESETS.items():
         training.add_named_config(preset, values)
 

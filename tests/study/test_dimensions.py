@@ -105,7 +105,7 @@ def test_a_collapsed_network_has_no_numbers_where_others_have(train, home):
     assert collapsed.passive == 3 and np.isnan(collapsed.cka) and np.isnan(collapsed.difference)
     # Three latents of noise.
     assert collapsed.mle_sampled == pytest.approx(3, abs=1)
-    with pytest.raises(InputError, match="60 images: expected more images than neighbours"):
+    with pytest.raises(InputError, match="60 images have no 60 neighbours: expected more images"):
         measure(sources(1), ["mean"], probe, neighbours=60)
 
 

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from replearn.analysis.dimension import Dimensions, dimensions
+from replearn.analysis.dimension import Dimensions, check_neighbours, dimensions
 from replearn.analysis.figures.paired import paired_curves
 from replearn.analysis.latent_kinds import ACTIVE, MIXED, PASSIVE, LatentReport, latent_report
 from replearn.analysis.statistics import MIN_SEEDS
 from replearn.analysis.tables import Column, Group
-from replearn.errors import InputError
 from replearn.study.comparison import Representations, Source
 from replearn.study.probes import Probe
 from replearn.study.results import Results
@@ -76,15 +75,11 @@ def measure(
         mle_sampled - mle_mean). NaN is what a layer does not have.
 
     Raises:
-        InputError: if there are not more images than neighbours; as `compare_layers`.
+        InputError: as `check_neighbours` and `compare_layers`.
     """
     import pandas
 
-    if len(probe.indices) <= neighbours:
-        raise InputError(
-            f"{neighbours} neighbours of {len(probe.indices)} images: expected more images than "
-            f"neighbours; raise n_probe or lower neighbours"
-        )
+    check_neighbours(neighbours, len(probe.indices))
     made = [layer for layer in layers if layer != SAMPLED]
     read = Representations(sources, made, probe, **options)
     groups = {s.run.id: name for name, own in seed_groups(sources).items() for s in own}
