@@ -69,11 +69,15 @@ class Neighbourhoods:
     Attributes:
         distances: (N, k) to the nearest others, in rising order, none of them 0; the root mean
             square distance to the mean is 1.
+        nearest: (N, k) which these are, of the N.
         order: (N,) the inputs in their order along the direction of most variance.
+        rows: (N,) which of the given inputs the distinct ones are, in rising order.
     """
 
     distances: Array
+    nearest: NDArray[np.int64]
     order: NDArray[np.int64]
+    rows: NDArray[np.int64]
 
 
 def dimensions(
@@ -226,6 +230,7 @@ def neighbourhoods(x: Any, k: int, label: object = "the representation") -> Neig
     if k < 1:
         raise InputError(f"k must be 1 or more neighbours, got k={k}.")
     values /= np.linalg.norm(values) / np.sqrt(len(values))
+    rows = np.arange(len(values))
     while True:
         if len(values) <= k:
             raise TooFewInputs(
@@ -238,8 +243,8 @@ def neighbourhoods(x: Any, k: int, label: object = "the representation") -> Neig
         earlier = index < np.arange(len(values))[:, None]
         repeated = ((distances <= SAME) & earlier).any(axis=1)
         if not repeated.any():
-            return Neighbourhoods(distances, _order(values))
-        values = values[~repeated]
+            return Neighbourhoods(distances, index, _order(values), rows)
+        values, rows = values[~repeated], rows[~repeated]
 
 
 def _nearest(x: Array, start: int, stop: int, k: int) -> tuple[NDArray[np.int64], Array]:
