@@ -145,3 +145,24 @@ def test_the_analysis_leaves_tables_and_figures(train, home, database, capsys):
     assert "% source runs: 1, 2, 3, 4" in latex and "beta=4" in latex
     assert run.result["representations"] == 24
     assert run.result["mle_mean"] == pytest.approx(latents[latents.step == 20].mle_mean.mean())
+
+
+@pytest.mark.slow
+def test_networks_without_latents_have_the_dimensions_of_their_layers(store_run, home, database):
+    model = {"name": "predictor", "encoder": "burgess"}
+    weights = make_model(model, (3, 64, 64), n_outputs=4).state_dict()
+    store_run(
+        {"model": model, "dataset": {"name": "circles", "validation": 0.1, "split_seed": 0}},
+        artifacts={"step-00000005.safetensors": save(weights)},
+        info={"image_shape": [3, 64, 64], "n_outputs": 4},
+        identity={"data": "spriteworld-twin 1"},
+    )
+    asked = ["layers=[encoder.0.0,logits]", "fast", "progress=False"]
+    assert run_commandline(analysis.ex, ["X", "with", *asked]) == 0
+    run = find_runs({"experiment": "analysis.dimension"}, database).one()
+    assert run.result == {"runs": 1, "representations": 2}
+    assert "latents.csv" not in run.artifacts and "mean_sampled_steps.png" not in run.artifacts
+    layers = pandas.read_csv(io.BytesIO(run.read("dimension.csv"))).set_index("layer")
+    latex = run.read("dimension.tex").decode()
+    assert "intrinsic dimension (MLE) of logits" in latex
+    assert f"${layers.mle['logits']:.1f}$" in latex
