@@ -52,7 +52,8 @@ def test_each_group_of_several_seeds_has_its_own_map(sources):
 
     class Drawn:
         def figure(self, name, figure, title, text=""):
-            drawn[name] = [image.get_title() for image in figure.axes], text
+            titles = [" ".join(image.get_title().split()) for image in figure.axes]
+            drawn[name] = titles, text
 
     draw_layer_maps(Drawn(), found, sources, [], layers)
     titles, text = drawn["cka_linear_seeds"]

@@ -31,7 +31,16 @@ def spatial_mean(features: Tensor) -> Tensor:
     return flatten(features.mean(dim=(2, 3)) if features.ndim == 4 else features)
 
 
-POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {"flatten": flatten, "mean": spatial_mean}
+def positions(features: Tensor) -> Tensor:
+    """Return (B, C, H, W) as (B H W, C), each position an input; others as `flatten`."""
+    return features.movedim(1, -1).flatten(0, 2) if features.ndim == 4 else flatten(features)
+
+
+POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {
+    "flatten": flatten,
+    "mean": spatial_mean,
+    "positions": positions,
+}
 LATENTS = ("mean", "sample")
 
 
@@ -46,6 +55,8 @@ def activations(
 ) -> dict[str, Tensor]:
     """Return the activations (N, D) of each layer, float32 on the CPU, in the order of `layers`.
 
+    With pooling "positions" those of feature maps are (N H W, C), image by image.
+
     The model runs in evaluation mode without gradients on its own device, which never holds more
     than a batch of activations; its modes are restored and its hooks removed, also on an error.
 
@@ -53,7 +64,8 @@ def activations(
         model: takes images (B, C, H, W) and returns a tensor or a dataclass of tensors.
         layers: names of `model.named_modules()`, fields of its output, or `input`.
         batches: the N images in batches of any size.
-        pooling: "flatten", or "mean" over the positions of feature maps.
+        pooling: "flatten", "mean" over the positions of feature maps, or "positions": each of
+            them is an input of its own.
         latent: what a model with a latent sample decodes: its "mean", or a "sample" with noise
             from `noise_seed`, the same for the same images and latent size in every model.
         noise_seed: seed of that noise.
@@ -72,6 +84,7 @@ def activations(
     with _Recorder(model, layers, pool) as recorder, torch.no_grad():
         for images in _rebatched(batches, BATCH):
             images = images.to(device, torch.float32)
+            recorder.expect(len(images))
             recorder.record(images, model(images, **options))
     return recorder.collected()
 
@@ -103,7 +116,7 @@ def stream_activations(
         raise InputError("there are no images to record activations of.")
     n = sum(len(images) for images in make_batches())
     trial = activations(model, layers, [first[:2]], **options)
-    sizes = {layer: 4 * n * x.shape[1] for layer, x in trial.items()}
+    sizes = {layer: 4 * n * x.numel() // len(first[:2]) for layer, x in trial.items()}
     group: list[str] = []
     for layer in trial:
         # Joining the batches of a layer holds it twice.
@@ -181,7 +194,7 @@ class _Recorder:
         self._modules = {name: m for name, m in model.named_modules() if name}
         self._layers = list(dict.fromkeys(layers))
         self._kept: dict[str, list[Tensor]] = {name: [] for name in self._layers}
-        self._passes = 0
+        self._passes, self._n = 0, 0
 
     def __enter__(self) -> "_Recorder":
         self._modes = [(module, module.training) for module in self._model.modules()]
@@ -198,6 +211,10 @@ class _Recorder:
             hook.remove()
         for module, training in self._modes:
             module.training = training
+
+    def expect(self, n: int) -> None:
+        """Take note of how many images pass next."""
+        self._n = n
 
     def record(self, images: Tensor, output: object) -> None:
         """Keep what the hooks do not see: the images and the fields of the output."""
@@ -221,11 +238,6 @@ class _Recorder:
                     f"layer {name!r} runs {times} times in a pass, expected once; "
                     "choose the layer before or after it."
                 )
-            if len(kept[-1]) != len(images):
-                raise InputError(
-                    f"layer {name!r} gives {len(kept[-1])} rows for {len(images)} images; "
-                    "choose a layer with one row for each image."
-                )
 
     def collected(self) -> dict[str, Tensor]:
         """Return all rows of each layer, (N, D)."""
@@ -244,6 +256,11 @@ class _Recorder:
             raise InputError(
                 f"layer {name!r} gives a {type(output).__name__}, expected a tensor with one row "
                 "for each image; choose a layer inside it."
+            )
+        if len(output) != self._n:
+            raise InputError(
+                f"layer {name!r} gives {len(output)} rows for {self._n} images; choose a layer "
+                "with one row for each image."
             )
         # A copy, as a later in-place operation would change what was kept.
         pooled = self._pool(output.detach())

@@ -27,6 +27,12 @@ def content_key(**parts: str | int | float | bool) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def content_of(tensor: Tensor, probe: str | None = None) -> str:
+    """Return the key of a tensor that no network made, of the inputs with this fingerprint."""
+    about = {} if probe is None else {"probe": probe}
+    return content_key(values=_digest(tensor), shape=str(tuple(tensor.shape)), **about)
+
+
 class TensorCache:
     """A folder of tensors by content key; any number of processes may share it.
 
@@ -79,8 +85,7 @@ class TensorCache:
 
     def keep(self, tensor: Tensor, probe: str | None = None) -> str:
         """Store a tensor that no network made, such as labels, by its content; return its key."""
-        about = {} if probe is None else {"probe": probe}
-        key = content_key(values=_digest(tensor), shape=str(tuple(tensor.shape)), **about)
+        key = content_of(tensor, probe)
         if key not in self:
             self.put(key, tensor, probe)
         return key

@@ -6,6 +6,7 @@ A block is two lists of content keys: the process that computes it needs the cac
 neither database nor networks.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from replearn.analysis.similarity.all_pairs import arithmetic_of, check_probes
 from replearn.analysis.similarity.assembly import Block, compute_block
 from replearn.analysis.similarity.engine import Engine, needs
 from replearn.analysis.similarity.inputs import prepare
-from replearn.analysis.similarity.measure import choose_all
+from replearn.analysis.similarity.measure import choose_all, kept_precision
 from replearn.analysis.similarity.measures import MEASURES
 from replearn.analysis.similarity.pace import Announce
 from replearn.analysis.similarity.record import Record, Task
@@ -30,6 +31,9 @@ from replearn.errors import InputError
 MapBlocks = Callable[..., list[Any]]
 """`(function, blocks, each) -> [function(*block) for block in blocks]`, computed somewhere, and
 `each(index, result)` called here as they end."""
+
+Key = str | Mapping[str, str]
+"""Of a tensor; or by name those of a mapping of several, such as logits and labels."""
 
 # Enough blocks that workers of unequal speed end together, few enough that each pair of groups is
 # worth reading its representations.
@@ -53,7 +57,7 @@ class CachedBlock:
 
 
 def compare_cached(
-    keys: Mapping[str, str],
+    keys: Mapping[str, Key],
     measures: Any,
     cache: TensorCache,
     map_blocks: MapBlocks,
@@ -85,10 +89,11 @@ def compare_cached(
     chosen = choose_all(measures, MEASURES)
     if not keys:
         raise InputError("there is no representation to compare.")
-    probes = {label: cache.probe(key) for label, key in keys.items()}
+    probes = {label: cache.probe(_keys(key)[0]) for label, key in keys.items()}
     if known := {label: probe for label, probe in probes.items() if probe is not None}:
         check_probes(list(known), known)
-    record = Record(contents or keys, chosen, store, standard_errors, precision)
+    contents = contents or {label: _content(key) for label, key in keys.items()}
+    record = Record(contents, chosen, store, standard_errors, precision)
     arithmetic = arithmetic_of(precision, device)
     paced: list[int | None] = [None] * len(record.tasks)
     if announce is not None or store is not None:
@@ -97,7 +102,7 @@ def compare_cached(
         paced = engine.outlook(announce)
     options = {"standard_errors": standard_errors, "memory_gib": memory_gib, **arithmetic}
     for task, most in zip(record.tasks, paced, strict=True):
-        sizes = [2 * cache.stored_bytes(keys[label]) for label in record.labels]
+        sizes = [2 * sum(map(cache.stored_bytes, _keys(keys[label]))) for label in record.labels]
         parts = list(_parts(task, sizes, memory_gib * 2**30 / 8, groups, most))
         _compare(record, task, parts, keys, cache, map_blocks, options)
     return record.result()
@@ -107,7 +112,7 @@ def _compare(
     record: Record,
     task: Task,
     parts: Sequence[list[int]],
-    keys: Mapping[str, str],
+    keys: Mapping[str, Key],
     cache: TensorCache,
     map_blocks: MapBlocks,
     options: Mapping[str, Any],
@@ -120,7 +125,7 @@ def _compare(
                 places.append(([one[k] for k in lacking[0]], [other[k] for k in lacking[1]]))
     specs, folder = [c.spec for c in task.chosen], str(cache.folder.resolve())
 
-    def named(indices: Sequence[int]) -> dict[str, str]:
+    def named(indices: Sequence[int]) -> dict[str, Key]:
         return {record.labels[i]: keys[record.labels[i]] for i in indices}
 
     def take(index: int, found: CachedBlock) -> None:
@@ -137,8 +142,8 @@ def _compare(
 
 
 def cached_block(
-    rows: Mapping[str, str],
-    columns: Mapping[str, str],
+    rows: Mapping[str, Key],
+    columns: Mapping[str, Key],
     specs: Sequence[Mapping[str, Any]],
     folder: str,
     options: Mapping[str, Any],
@@ -153,7 +158,7 @@ def cached_block(
     """
     chosen = choose_all(specs, MEASURES)
     arithmetic = {k: v for k, v in options.items() if k in ("precision", "device")}
-    precision = {k: v for k, v in arithmetic.items() if k == "precision"}
+    precision = kept_precision(chosen, arithmetic.get("precision", "float64"))
     given = _Cached({**rows, **columns}, TensorCache(Path(folder)))
     errors = options["standard_errors"]
     found: dict[str, tuple[int, int | None, bool]] = {}
@@ -162,11 +167,13 @@ def cached_block(
         places, prepared = [], []
         for i, label in enumerate(labels):
             try:
-                one = prepare(given[label], repr(label), **needs(chosen, errors), **precision)
+                one = prepare(
+                    given[label], repr(label), precision=precision, **needs(chosen, errors)
+                )
             except ConstantError as error:
                 found[label] = error.n, None, True
                 continue
-            found[label] = one.n, getattr(one, "rank", None), False
+            found[label] = one.n, one.rank, False
             places.append(i)
             prepared.append(one)
         return places, prepared
@@ -180,14 +187,20 @@ def cached_block(
     return CachedBlock(left[0], right[0], block, found)
 
 
-class _Cached(Mapping[str, Tensor]):
-    """Tensors of the cache by label."""
+class _Cached(Mapping[str, Any]):
+    """Tensors of the cache, or mappings of them, by label."""
 
-    def __init__(self, keys: Mapping[str, str], cache: TensorCache):
+    def __init__(self, keys: Mapping[str, Key], cache: TensorCache):
         self._keys, self._cache = keys, cache
 
-    def __getitem__(self, label: str) -> Tensor:
-        tensor = self._cache.get(self._keys[label])
+    def __getitem__(self, label: str) -> Any:
+        key = self._keys[label]
+        if isinstance(key, str):
+            return self._tensor(label, key)
+        return {name: self._tensor(label, one) for name, one in key.items()}
+
+    def _tensor(self, label: str, key: str) -> Tensor:
+        tensor = self._cache.get(key)
         if tensor is None:
             raise InputError(
                 f"the activations of {label!r} are missing or damaged in {self._cache.folder} as a "
@@ -201,6 +214,14 @@ class _Cached(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self._keys)
+
+
+def _keys(key: Key) -> list[str]:
+    return [key] if isinstance(key, str) else list(key.values())
+
+
+def _content(key: Key) -> str:
+    return key if isinstance(key, str) else json.dumps(key)
 
 
 def _parts(

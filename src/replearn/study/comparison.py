@@ -1,131 +1,29 @@
 """Compare the layers of finished runs: which representations, all pairs of them, their means."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from replearn.analysis.activations import code_version, fingerprint
-from replearn.analysis.cache import cached_representations, representation_keys
+from replearn.analysis.pair_store import PairStore
 from replearn.analysis.similarity import (
     MEASURES,
-    Chosen,
     SimilarityResult,
     choose_all,
     compare_all,
 )
+from replearn.analysis.similarity.pace import Announce
 from replearn.dataset.altered import ALTERATIONS
 from replearn.errors import InputError, nearest
 from replearn.runs.config import canonical, what_images
-from replearn.runs.rebuild import network_of
 from replearn.runs.run import Run
+from replearn.study.comparison_parts import Part, Shuffled, parts_of
 from replearn.study.probes import Probe, probe_of
-from replearn.training.checkpoints import weights_name
+from replearn.study.representations import TARGETS, Representations, Source, networks
 
-# Layers that are no activations: what the images show.
-TARGETS = ("labels", "factors")
-
-
-@dataclass(frozen=True)
-class Source:
-    """One network of a comparison: a run after some steps."""
-
-    run: Run
-    step: int
-
-    def label(self, layer: str) -> str:
-        """Return the label of a layer: <run id>/<step>/<layer>."""
-        return f"{self.run.id}/{self.step}/{layer}"
-
-
-class Representations(Mapping[str, Tensor]):
-    """The representations of layers of networks on one probe set, made or read when asked for.
-
-    All layers of a network are made in one pass and cached; afterwards they are read one by one,
-    and the weights are not needed.
-    """
-
-    def __init__(self, sources: Sequence[Source], layers: Sequence[str], probe: Probe, **options):
-        self._probe, self._options, self._layers = probe, options, list(layers)
-        self._places = {s.label(layer): (s, layer) for s in sources for layer in layers}
-        self._print = fingerprint(probe.batches())
-        self._ready: dict[str, Tensor] = {}
-        built = networks([source.run for source in sources])
-        versions = {id(model): code_version(model) for model in built.values()}
-        self._versions = {run_id: versions[id(model)] for run_id, model in built.items()}
-
-    def __getitem__(self, label: str) -> Tensor:
-        source, layer = self._places[label]
-        if layer in TARGETS:
-            return targets(self._probe, layer)
-        if label not in self._ready:
-            self._ready = {source.label(name): x for name, x in self._read(source, layer)}
-        return self._ready.pop(label)
-
-    def keys_of(self, source: Source) -> dict[str, str]:
-        """Return the content key of each layer of a network, targets left out."""
-        made = [layer for layer in self._layers if layer not in TARGETS]
-        return representation_keys(made, **self._content(source), **self._options)
-
-    def _read(self, source: Source, layer: str) -> Iterator[tuple[str, Tensor]]:
-        # The layers from this one on: what is asked for next. Those before are done with.
-        rest = [x for x in self._layers[self._layers.index(layer) :] if x not in TARGETS]
-        return cached_representations(
-            lambda: source.run.model(source.step),
-            rest,
-            self._probe.batches,
-            **self._content(source),
-            **self._options,
-        )
-
-    def _content(self, source: Source) -> dict[str, str]:
-        name = weights_name(source.step)
-        recorded = (source.run.completion or {}).get("artifacts", {}).get(name)
-        if recorded is None:
-            raise InputError(
-                f"run {source.run.id} has no verified weights of step {source.step}; it has those "
-                f"of steps {', '.join(map(str, source.run.checkpoints))}"
-            )
-        version = self._versions[source.run.id]
-        return {"checkpoint": recorded["sha256"], "probe": self._print, "version": version}
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-
-def targets(probe: Probe, kind: str) -> Tensor:
-    """Return what the images show as a representation: labels one-hot (N, n), or factors (N, K).
-
-    Raises:
-        InputError: if the data set has no such targets.
-    """
-    data = probe.data
-    if kind == "labels" and data.labels is not None:
-        return torch.eye(int(data.labels.max()) + 1)[data.labels[probe.indices]]
-    if kind == "factors" and data.factors is not None:
-        return torch.from_numpy(data.factors[probe.indices]).double()
-    raise InputError(f"{data.name} has no {kind} to compare layers with")
-
-
-def networks(runs: Sequence[Run]) -> dict[int, nn.Module]:
-    """Return the model of each run without weights, by run id; equal ones are built once."""
-    built: dict[str, nn.Module] = {}
-    found = {}
-    for run in runs:
-        shape, outputs = run.info.get("image_shape"), run.info.get("n_outputs")
-        key = canonical([run.config["model"], shape, outputs])
-        if key not in built:
-            built[key] = network_of(run)
-        found[run.id] = built[key]
-    return found
+__all__ = ["TARGETS", "Representations", "Source", "networks"]
 
 
 def common_probe(runs: Sequence[Run], n: int, marked: bool | None = None) -> Probe:
@@ -255,17 +153,83 @@ def compare_layers(
     probe: Probe,
     measures: str | Sequence[str],
     progress: Any = None,
+    *,
+    standard_errors: bool = False,
+    precision: str = "float64",
+    device: str = "cpu",
+    shuffled: bool = False,
+    announce: Announce | None = None,
     **options: Any,
 ) -> SimilarityResult:
-    """Return the similarity of all pairs of (network, layer)."""
+    """Return the similarity of all pairs of (network, layer).
+
+    Pairs that were compared before are read from results/pairs; the others are kept there.
+
+    Args:
+        sources, layers: of which networks which layers.
+        probe: the images.
+        measures: of activations, of outputs (the logits), or of posteriors (mean and logvar).
+        progress, standard_errors, precision, device, announce: as in `compare_all`.
+        shuffled: give each run the images in another order: what unrelated inputs give.
+        options: `pooling` and `latent` of `stream_activations`.
+
+    Raises:
+        InputError: as `compare_all` and `parts_of`.
+    """
+    store = PairStore()
+
+    def compare(part: Part) -> SimilarityResult:
+        given, keys = part.given(), part.contents()
+        if shuffled:
+            given, keys = Shuffled(given, len(probe.indices)), Shuffled.contents(keys)
+        return compare_all(
+            given,
+            [one.spec for one in part.chosen],
+            probes=part.probes(),
+            standard_errors=standard_errors,
+            precision=precision,
+            device=device,
+            progress=progress,
+            keys=keys,
+            store=store,
+            announce=announce,
+        )
+
+    try:
+        return compare_parts(
+            compare, sources, layers, probe, measures, standard_errors=standard_errors, **options
+        )
+    finally:
+        store.close()
+
+
+def compare_parts(
+    compare: Callable[[Part], SimilarityResult],
+    sources: Sequence[Source],
+    layers: Sequence[str],
+    probe: Probe,
+    measures: str | Sequence[str],
+    *,
+    standard_errors: bool = False,
+    **options: Any,
+) -> SimilarityResult:
+    """Return what `compare` returns of all parts of a comparison, together.
+
+    Raises:
+        InputError: as `parts_of`; or if standard errors over positions are asked for.
+    """
+    if standard_errors and options.get("pooling") == "positions":
+        raise InputError(
+            "standard errors take the rows for independent inputs, but with pooling=positions many "
+            "are of one image; leave standard_errors out, or give another pooling"
+        )
     chosen = choose_all(listed(measures, "measures"), MEASURES)
-    made = Representations(sources, layers, probe, reduced=may_reduce(chosen), **options)
-    return compare_all(made, [one.spec for one in chosen], progress=progress)
-
-
-def may_reduce(chosen: Sequence[Chosen]) -> bool:
-    """Return whether wide layers may be kept as the coordinates that their Gram matrix gives."""
-    return all(one.measure.reducible for one in chosen)
+    parts, warnings = parts_of(chosen, sources, layers, probe, **options)
+    found = [compare(part) for part in parts]
+    labels = [source.label(layer) for source in sources for layer in layers]
+    return SimilarityResult.joined(
+        labels, len(probe.indices), [one.label for one in chosen], found, warnings
+    )
 
 
 def between_runs(

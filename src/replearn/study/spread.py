@@ -5,21 +5,17 @@ from typing import Any
 
 from replearn.analysis.cache import TensorCache
 from replearn.analysis.cached_pairs import MapBlocks, compare_cached
-from replearn.analysis.similarity import MEASURES, SimilarityResult, choose_all
+from replearn.analysis.pair_store import PairStore
+from replearn.analysis.similarity import SimilarityResult
+from replearn.analysis.similarity.pace import Announce
 from replearn.errors import InputError
 from replearn.runs.config import canonical
 from replearn.runs.query import load_run
 from replearn.runs.run import Run
-from replearn.study.comparison import (
-    TARGETS,
-    Representations,
-    Source,
-    common_probe,
-    listed,
-    may_reduce,
-    targets,
-)
+from replearn.study.comparison import common_probe, compare_parts
+from replearn.study.comparison_parts import Part
 from replearn.study.probes import Probe
+from replearn.study.representations import Representations, Source
 
 _held: dict[tuple, Probe] = {}
 
@@ -30,41 +26,71 @@ def compare_layers_on(
     layers: Sequence[str],
     probe: Probe,
     measures: str | Sequence[str],
+    *,
+    standard_errors: bool = False,
+    precision: str = "float64",
+    device: str = "cpu",
+    announce: Announce | None = None,
     **options: Any,
 ) -> SimilarityResult:
     """Return what `compare_layers` returns, computed by the processes of `map_blocks` (1e-12).
 
     Args:
         map_blocks: `replearn.sweep.blocks.map_blocks` of some cluster.
-        sources, layers, probe, measures, options: as in `compare_layers`.
+        sources, layers, probe, measures: as in `compare_layers`.
+        standard_errors, precision, device, announce, options: likewise.
 
     Raises:
         InputError: as `compare_layers`; or if a worker has other code, other images, or another
             cache than this process.
     """
-    cache = TensorCache()
-    kept = {name: cache.keep(targets(probe, name)) for name in layers if name in TARGETS}
-    made = [name for name in layers if name not in TARGETS]
-    chosen = choose_all(listed(measures, "measures"), MEASURES)
-    options = {**options, "reduced": may_reduce(chosen)}
-    here = Representations(sources, made, probe, **options)
-    keys = {source: here.keys_of(source) for source in sources}
+    cache, store = TensorCache(), PairStore()
+
+    def compare(part: Part) -> SimilarityResult:
+        fill(map_blocks, part.read, sources, cache, probe)
+        return compare_cached(
+            part.keys(cache),
+            [one.spec for one in part.chosen],
+            cache,
+            map_blocks,
+            standard_errors=standard_errors,
+            precision=precision,
+            device=device,
+            contents=part.contents(),
+            store=store,
+            announce=announce,
+        )
+
+    try:
+        return compare_parts(
+            compare, sources, layers, probe, measures, standard_errors=standard_errors, **options
+        )
+    finally:
+        store.close()
+
+
+def fill(
+    map_blocks: MapBlocks,
+    read: Representations,
+    sources: Sequence[Source],
+    cache: TensorCache,
+    probe: Probe,
+) -> None:
+    """Let what is not cached of some representations be made, network by network.
+
+    Raises:
+        InputError: if a worker has other code or other images than this process.
+    """
+    keys = {source: read.keys_of(source) for source in sources}
     empty = [source for source, own in keys.items() if any(k not in cache for k in own.values())]
-    n = len(probe.indices)
-    marked = probe.marked
-    blocks = [(source.run.id, source.step, made, n, options, marked) for source in empty]
+    n, marked = len(probe.indices), probe.marked
+    blocks = [(s.run.id, s.step, list(keys[s]), n, read.options, marked) for s in empty]
     for source, found in zip(empty, map_blocks(fill_cache, blocks), strict=True):
         if found != keys[source]:
             raise InputError(
                 f"a worker has other code or other images than this process (run {source.run.id}); "
                 f"give all of them the same checkout, installation and data folder"
             )
-    return compare_cached(
-        {source.label(name): (keys[source] | kept)[name] for source in sources for name in layers},
-        [one.spec for one in chosen],
-        cache,
-        map_blocks,
-    )
 
 
 def fill_cache(

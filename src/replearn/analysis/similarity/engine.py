@@ -5,7 +5,7 @@ from typing import Any
 
 from replearn.analysis.similarity.assembly import Block, compute_block
 from replearn.analysis.similarity.inputs import one_kind, prepare
-from replearn.analysis.similarity.measure import Chosen
+from replearn.analysis.similarity.measure import Chosen, kept_precision
 from replearn.analysis.similarity.pace import Announce, Outlook, measure_pace
 from replearn.analysis.similarity.products import Progress
 from replearn.analysis.similarity.record import Record, Task
@@ -129,7 +129,7 @@ class Engine:
         finally:
             self._read.add(index)
             self._tell("representations", len(self._read), self._needed)
-        self._record.note(index, one.n, getattr(one, "rank", None))
+        self._record.note(index, one.n, one.rank)
         return one
 
     def _again(self, task: Task, indices: Sequence[int]) -> list[Representation]:
@@ -137,8 +137,8 @@ class Engine:
 
     def _make(self, task: Task, label: str) -> Representation:
         kept = needs(task.chosen, self._errors)
-        precision = {k: v for k, v in self._arithmetic.items() if k == "precision"}
-        return prepare(self._given[label], repr(label), **kept, **precision)
+        precision = kept_precision(task.chosen, self._arithmetic.get("precision", "float64"))
+        return prepare(self._given[label], repr(label), **kept, precision=precision)
 
     def _sampler(self, number: int, task: Task) -> Callable[[int], Representation | None]:
         held = 0

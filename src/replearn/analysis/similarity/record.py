@@ -100,7 +100,6 @@ class Record:
         self.labels = list(first.values())
         self._chosen = list(chosen)
         self._assembly = Assembly(self.labels, self._chosen, standard_errors)
-        self._ranks: dict[str, int] = {}
         self._new_facts: dict[str, Facts] = {}
         self.tasks = self._read()
         lacking = [task.missing for task in self.tasks]
@@ -138,8 +137,11 @@ class Record:
         found = self._assembly.result()
         place = {key: i for i, key in enumerate(self._keys)}
         at = np.array([place[key] for key in self._given.values()], dtype=np.intp)
+        of_first = {
+            key: found.ranks.get(label) for key, label in zip(self._keys, self.labels, strict=True)
+        }
         ranks = {
-            label: self._ranks[key] for label, key in self._given.items() if key in self._ranks
+            label: rank for label, key in self._given.items() if (rank := of_first[key]) is not None
         }
 
         def spread(matrices: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,7 +195,7 @@ class Record:
         there = {
             "value": True,
             "null": measure.null is not None,
-            "null_sd": getattr(measure, "null_sd", None) is not None,
+            "null_sd": measure.null_sd is not None,
             "error": self._errors and measure.error is not None,
         }
         return [kind for kind, wanted in there.items() if wanted]
@@ -214,7 +216,7 @@ class Record:
         if facts.constant:
             self._assembly.constant(index, str(ConstantError(repr(label), facts.n)))
         if facts.rank is not None:
-            self._ranks[key] = facts.rank
+            self._assembly.rank(index, facts.rank)
         if new:
             self._new_facts[key] = facts
 

@@ -1,6 +1,6 @@
 """The similarities of all pairs of representations, as labelled matrices."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -95,6 +95,45 @@ class SimilarityResult:
             "error": self.errors,
             "null_sd": self.null_sds,
         }
+
+    @classmethod
+    def joined(
+        cls,
+        labels: Sequence[str],
+        n: int,
+        measures: Sequence[str],
+        parts: Sequence["SimilarityResult"],
+        warnings: Sequence[str] = (),
+    ) -> "SimilarityResult":
+        """Return the results of some labels as one of all: NaN where no part has a value.
+
+        Args:
+            labels: all of them, in order.
+            n: number of inputs.
+            measures: in order.
+            parts: results of some of the labels.
+            warnings: further ones.
+        """
+        place = {label: i for i, label in enumerate(labels)}
+        found: dict[str, dict[str, Array]] = {}
+        for part in parts:
+            at = [place[label] for label in part.labels]
+            for kind, matrices in part._matrices().items():
+                for name, matrix in matrices.items():
+                    whole = found.setdefault(kind, {}).setdefault(
+                        name, np.full((len(labels), len(labels)), np.nan)
+                    )
+                    whole[np.ix_(at, at)] = matrix
+
+        def of(kind: str) -> dict[str, Array]:
+            return {name: found[kind][name] for name in measures if name in found.get(kind, {})}
+
+        told = [warning for part in parts for warning in part.warnings]
+        ranks = {label: rank for part in parts for label, rank in part.ranks.items()}
+        return cls(
+            tuple(labels), n, of("value"), of("null"), tuple([*warnings, *told]), of("error"),
+            of("null_sd"), {label: ranks[label] for label in labels if label in ranks},
+        )  # fmt: skip
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray]) -> "SimilarityResult":
