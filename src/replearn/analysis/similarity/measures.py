@@ -6,6 +6,7 @@ from replearn.analysis.similarity import (
     columns,
     distances,
     functional,
+    kernels,
     matching,
     neighbours,
     procrustes,
@@ -18,6 +19,7 @@ from replearn.analysis.similarity.measure import Measure
 
 _FAMILIES = (
     cka,
+    kernels,
     distances,
     cca,
     procrustes,

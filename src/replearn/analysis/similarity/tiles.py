@@ -1,7 +1,8 @@
 """What all inputs of one representation are to each other, made a few rows at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -82,3 +83,31 @@ class Points:
                 out[filled : filled + len(part)] = part
                 filled += len(part)
         return out
+
+
+def tile_products(
+    rows: Sequence[Any], columns: Sequence[Any], n: int, tile: Callable[[Any, int, int], Array]
+) -> tuple[Array, Array, Array]:
+    """Return the inner products of symmetric matrices: (I, J), and with themselves (I,) and (J,).
+
+    Args:
+        rows, columns: what the matrices (n, n) are made of; the same list for half of the work.
+        n: their size.
+        tile: `(member, start, stop) -> (stop - start, n - start)`, rows from the diagonal on.
+    """
+
+    def stacked(side: Sequence[Any], start: int, stop: int) -> Array:
+        out = np.stack([tile(one, start, stop) for one in side])
+        # What lies right of the tile's square stands for its mirror image below as well.
+        out[:, :, stop - start :] *= np.sqrt(2.0)
+        return out.reshape(len(side), -1)
+
+    inner = np.zeros((len(rows), len(columns)))
+    own = np.zeros(len(rows)), np.zeros(len(columns))
+    for start, stop in spans(n, len(rows) + (0 if rows is columns else len(columns))):
+        left = stacked(rows, start, stop)
+        right = left if rows is columns else stacked(columns, start, stop)
+        inner += left @ right.T
+        for sums, side in zip(own, (left, right), strict=True):
+            sums += np.einsum("ij,ij->i", side, side)
+    return inner, *own
