@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from replearn.analysis.similarity.centred import ROUNDINGS
+from replearn.analysis.similarity.features import ROUNDINGS
 from replearn.analysis.similarity.representation import Array, ConstantError, as_matrix
 from replearn.errors import InputError
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from replearn.analysis.similarity import compare, compare_all
+from replearn.analysis.similarity import MEASURES, compare, compare_all
 from replearn.analysis.similarity.cka import cka_linear_null_sd
 from replearn.analysis.similarity.products import Products
 from replearn.analysis.similarity.representation import prepare
@@ -58,6 +58,29 @@ def test_nulls_are_the_moments_over_all_pairings(d, e, sample):
     for name in ("cka_linear", "cka_debiased"):
         values = [compare(x, y[order], name) for order in orders]
         assert result.nulls[name][0, 1] == pytest.approx(np.mean(values), abs=1e-12)
-    values = [compare(x, y[order], "cka_linear") for order in orders]
-    sd = cka_linear_null_sd(Products([prepare(x)], [prepare(y)]))[0, 0]
-    assert sd == pytest.approx(np.std(values), abs=1e-12)
+        assert result.null_sds[name][0, 1] == pytest.approx(np.std(values), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["cka_linear", "cka_debiased"])
+def test_null_deviation_of_four_inputs_and_of_many(name, sample):
+    x, y = sample(4, 6), sample(4, 3, seed=1)
+    values = [compare(x, y[list(order)], name) for order in itertools.permutations(range(4))]
+    found = compare_all({"x": x, "y": y}, name)
+    assert found.null_sds[name][0, 1] == pytest.approx(np.std(values), abs=1e-12)
+    x = sample(60, 5)
+    y = x @ sample(5, 9, seed=2) + sample(60, 9, seed=1)
+    found = compare_all({"x": x, "y": y}, name)
+    rng = np.random.default_rng(0)
+    shuffled = {"x": x, **{str(k): y[rng.permutation(60)] for k in range(3000)}}
+    left = [prepare(x)]
+    right = [prepare(shuffled[str(k)]) for k in range(3000)]
+    values = MEASURES[name].matrix(Products(left, right))[0]
+    # A deviation of 3000 values, with a kurtosis of some 4, is known to 2 %.
+    assert found.null_sds[name][0, 1] == pytest.approx(np.std(values), rel=0.06)
+    assert found.z[name][0, 1] > 5
+
+
+def test_of_three_inputs_no_deviation_is_known(sample):
+    found = compare_all({"x": sample(3, 2), "y": sample(3, 2, seed=1)}, "cka_linear")
+    assert np.isnan(found.null_sds["cka_linear"]).all()
+    assert np.isfinite(found.values["cka_linear"]).all()

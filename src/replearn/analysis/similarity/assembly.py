@@ -23,14 +23,14 @@ class Block:
         nulls: (I, J) by measure, where a closed form is known.
         errors: (I, J) by measure, standard errors, if they were asked for.
         back: (J, I) by measure, the others with the first, of measures that are not symmetric.
-        back_nulls: likewise.
+        null_sds: (I, J) by measure, standard deviations that go with `nulls`.
     """
 
-    values: Mapping[str, Array]
-    nulls: Mapping[str, Array] = field(default_factory=dict)
-    errors: Mapping[str, Array] = field(default_factory=dict)
-    back: Mapping[str, Array] = field(default_factory=dict)
-    back_nulls: Mapping[str, Array] = field(default_factory=dict)
+    values: dict[str, Array]
+    nulls: dict[str, Array] = field(default_factory=dict)
+    errors: dict[str, Array] = field(default_factory=dict)
+    back: dict[str, Array] = field(default_factory=dict)
+    null_sds: dict[str, Array] = field(default_factory=dict)
 
 
 def compute_block(
@@ -40,6 +40,8 @@ def compute_block(
     memory: float,
     progress: Progress | None = None,
     standard_errors: bool = False,
+    precision: str = "float64",
+    device: str = "cpu",
 ) -> Block:
     """Return the block of `rows` with `columns`; the same list twice is half of the work.
 
@@ -48,31 +50,38 @@ def compute_block(
         memory: bytes for intermediate products.
         progress: told of every finished part.
         standard_errors: compute these as well, of the measures for which they are known.
+        precision: "float32" for the large products of those measures that lose less than 1e-6.
+        device: "cpu", or "cuda" for the large products.
     """
-    products = Products(rows, columns, memory, progress)
+    exact = Products(rows, columns, memory, progress, "float64", device)
+    fast = exact
+    if precision != "float64":
+        fast = Products(rows, columns, memory, progress, precision, device)
+    block = Block({})
+    for products in (exact, fast) if fast is not exact else (exact,):
+        own = [c for c in chosen if (fast if c.measure.float32 else exact) is products]
+        _add(block, own, products, standard_errors)
+    return block
+
+
+def _add(block: Block, chosen: Sequence[Chosen], products: Products, standard_errors: bool) -> None:
+    """Put what these measures say into the block."""
     crossed = [c for c in chosen if "factors" in c.measure.uses]
-    others = [c for c in chosen if "factors" not in c.measure.uses]
-    values, nulls = _matrices(others, products)
-    pairs, back = _crossed(crossed, products)
-    errors = {}
-    if standard_errors:
-        errors = {c.label: e for c in chosen if (e := c.error(products)) is not None}
-    one_way = [c for c in others if not c.measure.symmetric]
-    if rows is columns or not one_way:
-        return Block(values | pairs, nulls, errors, back)
-    reverse, reverse_nulls = _matrices(one_way, Products(columns, rows, memory, progress))
-    return Block(values | pairs, nulls, errors, reverse | back, reverse_nulls)
-
-
-def _matrices(
-    chosen: Sequence[Chosen], products: Products
-) -> tuple[dict[str, Array], dict[str, Array]]:
-    values, nulls = {}, {}
+    there, back = _crossed(crossed, products)
+    block.values.update(there)
+    block.back.update(back)
+    reverse = products.reverse
     for one in chosen:
-        values[one.label] = one.values(products)
-        if (null := one.null(products)) is not None:
-            nulls[one.label] = null
-    return values, nulls
+        label = one.label
+        if one not in crossed:
+            block.values[label] = one.values(products)
+            if not one.measure.symmetric and not products.symmetric:
+                block.back[label] = one.values(reverse)
+        for kept, make in ((block.nulls, one.null), (block.null_sds, one.null_sd)):
+            if (found := make(products)) is not None:
+                kept[label] = found
+        if standard_errors and (error := one.error(products)) is not None:
+            block.errors[label] = error
 
 
 def _crossed(
@@ -112,12 +121,18 @@ class Assembly:
         self._errors = {
             c.label: np.full((m, m), np.nan) for c in chosen if errors and c.measure.error
         }
+        self._null_sds = {c.label: np.full((m, m), np.nan) for c in chosen if c.measure.null_sd}
         self._constant: dict[int, str] = {}
+        self._ranks: dict[int, int] = {}
         self._first: tuple[int, int] | None = None  # an index, and its number of inputs
 
     def constant(self, index: int, sentence: str) -> None:
         """Take note that a representation is constant: its row and column stay NaN."""
         self._constant[index] = f"{sentence} Its values are NaN."
+
+    def rank(self, index: int, rank: int) -> None:
+        """Take note of the rank of a representation."""
+        self._ranks[index] = rank
 
     def inputs(self, index: int, n: int) -> None:
         """Take note of a representation's number of inputs.
@@ -135,7 +150,8 @@ class Assembly:
         there, mirrored = np.ix_(rows, columns), np.ix_(columns, rows)
         for stored, new, back in (
             (self._values, block.values, block.back),
-            (self._nulls, block.nulls, block.back_nulls),
+            (self._nulls, block.nulls, {}),
+            (self._null_sds, block.null_sds, {}),
             (self._errors, block.errors, {}),
         ):
             for one in self._chosen:
@@ -163,9 +179,32 @@ class Assembly:
             for one in self._chosen
             if (used := one.sample(n)) < n
         ]
+        warnings += self._full(n)
         return SimilarityResult(
-            self._labels, n, self._values, self._nulls, tuple(warnings), self._errors
+            self._labels,
+            n,
+            self._values,
+            self._nulls,
+            tuple(warnings),
+            self._errors,
+            self._null_sds,
+            {self._labels[i]: rank for i, rank in self._ranks.items()},
         )
+
+    def _full(self, n: int) -> list[str]:
+        """Return a warning if spans are compared that must overlap, as they fill the inputs."""
+        spans = [c.label for c in self._chosen if c.measure.of_spans]
+        at = sorted(self._ranks)
+        ranks = np.array([self._ranks[i] for i in at])
+        full = np.argwhere(np.triu(ranks[:, None] + ranks > n, k=1)) if spans else []
+        if not len(full):
+            return []
+        such = " and ".join(f"{self._labels[at[k]]!r} ({self._ranks[at[k]]})" for k in full[0])
+        return [
+            f"{', '.join(spans)}: the ranks of {len(full)} pairs together exceed the {n} inputs, "
+            f"as of {such}; their spans meet whatever they hold, so take more inputs or another "
+            "measure."
+        ]
 
 
 def check_inputs(chosen: Sequence[Chosen], sizes: Mapping[str, int]) -> None:

@@ -121,6 +121,7 @@ MEASURES = (
         invariant_to=LINEAR,
         source="Raghu et al. (2017), arXiv:1706.05806",
         groups=LINEAR_FAMILY,
+        float32=True,
         **FACTORS,
     ),
     similarity(
@@ -130,6 +131,7 @@ MEASURES = (
         invariant_to=LINEAR,
         source="Kornblith et al. (2019), arXiv:1905.00414",
         groups=LINEAR_FAMILY,
+        float32=True,
         **SQUARES,
     ),
     similarity(
@@ -139,6 +141,7 @@ MEASURES = (
         invariant_to=SHAPE,
         source="Raghu et al. (2017), arXiv:1706.05806",
         groups=LINEAR_FAMILY | RESI,
+        float32=True,
         **FACTORS,
     ),
     similarity(
@@ -148,6 +151,7 @@ MEASURES = (
         invariant_to=SHAPE,
         source="Raghu et al. (2017), arXiv:1706.05806",
         groups=LINEAR_FAMILY,
+        float32=True,
         **SQUARES,
     ),
     similarity(

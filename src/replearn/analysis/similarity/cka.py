@@ -70,6 +70,8 @@ def cka_linear_null_sd(products: Products) -> Array:
     Source: Kazi-Aoual et al. (1995), doi:10.1016/0167-9473(94)00064-2.
     """
     n = products.n
+    if n < 4:
+        return np.full((len(products.rows), len(products.columns)), np.nan)
     q = products.self_inner
     s = products.self_row_products
     # tr K = tr L = 1.
@@ -80,6 +82,16 @@ def cka_linear_null_sd(products: Products) -> Array:
     return np.sqrt(variance / (q[0] * q[1]))
 
 
+def cka_debiased_null_sd(products: Products) -> Array:
+    """Standard deviation of debiased CKA over all N! ways to pair the inputs: sqrt(2 / (N(N-3))).
+
+    It is that of Kazi-Aoual et al. for K*, whose diagonal is 0 and whose rows sum to 0, and the
+    same for all pairs.
+    """
+    n = products.n
+    return np.full((len(products.rows), len(products.columns)), np.sqrt(2.0 / (n * (n - 3))))
+
+
 MEASURES = (
     similarity(
         name="cka_linear",
@@ -88,7 +100,9 @@ MEASURES = (
         invariant_to=SHAPE,
         source="Kornblith et al. (2019), arXiv:1905.00414",
         null=cka_linear_null,
+        null_sd=cka_linear_null_sd,
         error=cka_linear_error,
+        float32=True,
         groups=LINEAR_FAMILY | RESI,
     ),
     similarity(
@@ -99,8 +113,10 @@ MEASURES = (
         source="Song et al. (2012); Kornblith et al. (2019), arXiv:1905.00414",
         min_inputs=4,
         null=cka_debiased_null,
+        null_sd=cka_debiased_null_sd,
         error=cka_debiased_error,
         undefined_when="all inputs are equally far apart in one of them",
+        float32=True,
         groups=LINEAR_FAMILY,
     ),
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from replearn.analysis.similarity.arithmetic import Array
-from replearn.analysis.similarity.centred import Centred
+from replearn.analysis.similarity.features import CentredFeatures
 
 # Singular values below this share of the largest are rounding, not geometry.
 RANK_CUT = 1e-8
@@ -22,7 +22,8 @@ class Factors:
 
     Attributes:
         u: (N, r), orthonormal columns.
-        s: (r,), singular values in falling order, all above `RANK_CUT` of the first.
+        s: (r,), singular values in falling order, all above `RANK_CUT` of the first and above what
+            the rounding of the features as given amounts to.
     """
 
     u: Array
@@ -34,8 +35,11 @@ class Factors:
         return len(self.s)
 
 
-def narrow_factors(f: Array) -> Factors:
-    """Factorise (N, D), D <= N, by products where columns are independent enough."""
+def narrow_factors(f: Array, noise: float) -> Factors:
+    """Factorise (N, D), D <= N, by products where columns are independent enough.
+
+    Singular values up to `noise` are left out.
+    """
     from scipy.linalg import solve_triangular
 
     g = f.T @ f
@@ -46,7 +50,7 @@ def narrow_factors(f: Array) -> Factors:
     np.fill_diagonal(cosines, 0.0)
     if np.abs(cosines).max(initial=0.0) < _ORTHOGONAL:
         order = np.argsort(-size)[: np.count_nonzero(kept)]
-        return _cut(f[:, order] / size[order], size[order])
+        return _cut(f[:, order] / size[order], size[order], noise)
     # Cholesky QR, twice: the first Q is orthogonal enough if its own Gram matrix is nearly 1.
     try:
         first = np.linalg.cholesky(g).T
@@ -59,12 +63,13 @@ def narrow_factors(f: Array) -> Factors:
     if second is None:
         q, r = np.linalg.qr(f)
         u, s, _ = np.linalg.svd(r)
-        return _cut(q @ u, s)
+        return _cut(q @ u, s, noise)
     u, s, _ = np.linalg.svd(second @ first)
-    return _cut(q @ solve_triangular(second, u, check_finite=False), s)
+    return _cut(q @ solve_triangular(second, u, check_finite=False), s, noise)
 
 
-def eigen_factors(k: Array, columns: Centred) -> Factors:
+def eigen_factors(k: Array, columns: CentredFeatures) -> Factors:
+    """Factorise what has the Gram matrix `k` (N, N), its small directions from `columns`."""
     from scipy.linalg import eigh
 
     values, vectors = eigh(k, driver="evd", check_finite=False)
@@ -79,9 +84,9 @@ def eigen_factors(k: Array, columns: Centred) -> Factors:
         small = np.clip(small[::-1], 0.0, None)
         s = np.concatenate([s, np.sqrt(small)])
         u = np.concatenate([u, tail @ rotation[:, ::-1]], axis=1)
-    return _cut(u, s)
+    return _cut(u, s, columns.noise)
 
 
-def _cut(u: Array, s: Array) -> Factors:
-    rank = int(np.count_nonzero(s > RANK_CUT * s[0]))
+def _cut(u: Array, s: Array, noise: float) -> Factors:
+    rank = int(np.count_nonzero(s > max(RANK_CUT * s[0], noise)))
     return Factors(np.ascontiguousarray(u[:, :rank]), s[:rank])

@@ -24,6 +24,7 @@ class Measure:
         name: its key in MEASURES.
         matrix: `(Products, **params) -> (I, J)`, the values of all pairs; NaN where undefined.
             With `describe`: `(list of I descriptions, list of J descriptions, **params)`.
+            If it uses factors: `(Crosses, **params) -> (I, J)`.
             With `pairwise`: `(Cross, **params) -> float`, the value of one pair.
         identical: value of a representation with itself; None where it depends on it.
         higher_is_closer: whether larger values mean more alike.
@@ -42,7 +43,9 @@ class Measure:
             parameters that it names. Of outputs and posteriors it gets the mapping.
         pairwise: whether `matrix` is of one pair, of which it gets the cross product.
         null: `(Products, **params) -> (I, J)`, its mean over all re-pairings of the inputs.
+        null_sd: likewise its standard deviation over these.
         error: `(Products, **params) -> (I, J)`, its standard error over the choice of inputs.
+        float32: whether large products in float32 change it by less than 1e-6.
         undefined_when: besides constant representations, where its value is NaN; in words.
         input_kind: what it compares: "activations", arrays (N, D); "outputs", mappings of logits
             (N, C) and labels (N,); "posteriors", mappings of mean and logvar (N, D).
@@ -65,7 +68,9 @@ class Measure:
     describe: Callable[..., Any] | None = None
     pairwise: bool = False
     null: Callable[..., Array] | None = None
+    null_sd: Callable[..., Array] | None = None
     error: Callable[..., Array] | None = None
+    float32: bool = False
     undefined_when: str = ""
     input_kind: str = "activations"
     equal_widths: bool = False
@@ -77,6 +82,11 @@ class Measure:
     def reducible(self) -> bool:
         """Whether coordinates with the same centred Gram matrix give the same value."""
         return {"translation", "rotation"} <= self.invariant_to
+
+    @property
+    def of_spans(self) -> bool:
+        """Whether of one side at least the span of the features is all that matters."""
+        return "linear" in (self.invariant_to | (self.invariant_to_second or frozenset()))
 
 
 @dataclass(frozen=True)
@@ -147,9 +157,22 @@ class Chosen:
         """Return the means (I, J) over re-pairings, or None where no closed form is known."""
         return self.measure.null(products, **self.params) if self.measure.null else None
 
+    def null_sd(self, products: Products) -> Array | None:
+        """Return the standard deviations (I, J) over re-pairings, or None where unknown."""
+        return self.measure.null_sd(products, **self.params) if self.measure.null_sd else None
+
     def error(self, products: Products) -> Array | None:
         """Return the standard errors (I, J) over inputs, or None where none is known."""
         return self.measure.error(products, **self.params) if self.measure.error else None
+
+
+def kept_precision(chosen: Iterable[Chosen], precision: str) -> str:
+    """Return the precision in which representations may be kept, for products in `precision`.
+
+    It is float64 if one of the measures needs that.
+    """
+    exact = any(c.measure.uses and not c.measure.float32 for c in chosen)
+    return "float64" if exact else precision
 
 
 def choose(spec: str | Mapping[str, Any], measures: Mapping[str, Measure]) -> Chosen:

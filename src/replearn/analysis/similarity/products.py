@@ -45,11 +45,17 @@ class Products:
         self.rows, self.columns = list(rows), list(columns)
         self.n = self.rows[0].n
         self.symmetric = rows is columns
+        self._as_given = memory, progress, precision, device
         self.memory = memory
         self.tell = progress or (lambda stage, done, total: None)
         self.arithmetic = arithmetic(precision, device)
         bear = all(r.bears_float32 for r in self.rows + self.columns)
         self.safe = self.arithmetic if bear else arithmetic("float64", device)
+
+    @property
+    def reverse(self) -> "Products":
+        """Those of the columns with the rows."""
+        return self if self.symmetric else Products(self.columns, self.rows, *self._as_given)
 
     @cached_property
     def inner(self) -> Array:

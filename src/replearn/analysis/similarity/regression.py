@@ -83,6 +83,7 @@ MEASURES = (
         invariant_to_second=LINEAR,
         source="Kornblith et al. (2019), arXiv:1905.00414",
         groups=RESI,
+        float32=True,
         **SQUARES,
     ),
     similarity(

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replearn.analysis.similarity.arithmetic import PRECISIONS, Array
-from replearn.analysis.similarity.centred import Centred
 from replearn.analysis.similarity.factors import Factors, eigen_factors, narrow_factors
+from replearn.analysis.similarity.features import CentredFeatures
 from replearn.analysis.similarity.inner import Gram
 from replearn.errors import InputError
 
@@ -136,13 +136,13 @@ def prepare(
         raise InputError(f"precision must be {' or '.join(PRECISIONS)}, got {precision!r}.")
     x = as_matrix(x, label)
     n, d = x.shape
-    columns = Centred(x, label)
+    columns = CentredFeatures(x, label)
     own: Factors | None = None
     if d <= n:
         f = columns.whole()
         size = float(np.linalg.norm(f))
         _refuse_constant(size, label, n)
-        own = narrow_factors(f) if factors else None
+        own = narrow_factors(f, columns.noise) if factors else None
         f /= size
         k = None
         # G = F'F has the norm of K = F F' and is the smaller of the two.
@@ -184,11 +184,11 @@ def factorise(x: Any, label: object = "the representation") -> Factors:
     """
     x = as_matrix(x, label)
     n, d = x.shape
-    columns = Centred(x, label)
+    columns = CentredFeatures(x, label)
     if d <= n:
         whole = columns.whole()
         _refuse_constant(float(np.linalg.norm(whole)), label, n)
-        factors = narrow_factors(whole)
+        factors = narrow_factors(whole, columns.noise)
     else:
         k = columns.gram()
         _refuse_constant(float(np.trace(k)), label, n)
