@@ -35,9 +35,9 @@ def describe(where, layers, steps, n_probe, neighbours, discard, pooling, latent
     from replearn.study.comparison import choose_steps, common_layers, common_probe
     from replearn.study.dimensions import draw_dimensions, measure, nothing_known, tabulate
     from replearn.study.results import results_of
-    from replearn.study.selection import find_trained
+    from replearn.study.selection import find_trained, without_repetitions
 
-    runs = find_trained(where)
+    runs = without_repetitions(find_trained(where))
     names, probe = common_layers(runs, layers), common_probe(runs, n_probe)
     sources = choose_steps(runs, steps)
     print(f"{len(runs)} runs, {len(names) * len(sources)} representations")

@@ -164,5 +164,5 @@ def test_networks_without_latents_have_the_dimensions_of_their_layers(store_run,
     assert "latents.csv" not in run.artifacts and "mean_sampled_steps.png" not in run.artifacts
     layers = pandas.read_csv(io.BytesIO(run.read("dimension.csv"))).set_index("layer")
     latex = run.read("dimension.tex").decode()
-    assert "intrinsic dimension (MLE) of logits" in latex
+    assert "& MLE of logits &" in latex
     assert f"${layers.mle['logits']:.1f}$" in latex

@@ -37,6 +37,7 @@ QUANTITIES = {
     "two_nn": "intrinsic dimension (TwoNN)",
     "effective_rank": "effective rank",
 }
+SHORT = {"mle": "MLE", "two_nn": "TwoNN", "effective_rank": "effective rank"}
 LATENT_SCORES = [
     Column("mle_sampled", "MLE of z", digits=1),
     Column("difference", "z − mean", digits=1),
@@ -207,7 +208,7 @@ def tabulate(
     last = _last(layers)
     of = "mean" if "mean" in set(last.layer) else last.layer.iloc[-1]
     rows = last[last.layer == of].set_index("run")
-    columns = [Column(name, f"{title} of {of}", digits=1) for name, title in QUANTITIES.items()]
+    columns = [Column(name, f"{short} of {of}", digits=1) for name, short in SHORT.items()]
     if not latents.empty:
         rows = rows.join(_last(latents).set_index("run")[[column.key for column in LATENT_SCORES]])
         columns += LATENT_SCORES
@@ -217,7 +218,8 @@ def tabulate(
         ids = [run.id for run in runs]
         cells = {column.key: rows.loc[ids, column.key].tolist() for column in columns}
         groups.append(Group({"runs": name}, cells, ids, [seeds_of(run) for run in runs]))
-    caption = "Dimensions of representations and use of latents after training."
+    caption = "Intrinsic dimensions (MLE, TwoNN) and effective rank after training"
+    caption += "; use of latents, z is a sample." if not latents.empty else "."
     latex = summary_table(groups, columns, caption, "tab:dimension", note)
     results.text("dimension.tex", standalone_document(latex))
     results.sections.append(Section("Scores", [Scores(groups, columns, caption, note)]))
