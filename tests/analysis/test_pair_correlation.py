@@ -8,7 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from replearn.analysis.pair_correlation import CORRELATIONS, correlation, pairs_test
+from replearn.analysis.pair_correlation import (
+    CORRELATIONS,
+    correlation,
+    pairs_test,
+    without_last_digits,
+)
 from replearn.errors import InputError
 
 SCIPY = {"pearson": stats.pearsonr, "spearman": stats.spearmanr, "kendall": stats.kendalltau}
@@ -49,6 +54,15 @@ def test_p_is_the_share_of_all_orders_of_the_networks(method):
     drawn = pairs_test(x, y, method, permutations=100)
     assert not drawn.exact and drawn.permutations == 100
     assert drawn.p == pytest.approx(found.p, abs=0.2)
+
+
+def test_what_differs_by_rounding_is_a_tie():
+    accuracy = np.array([0.1, 0.2, 0.3, 0.4, 0.5])  # 0.3 - 0.2 is not 0.2 - 0.1 in floating point
+    x, y = np.abs(np.subtract.outer(accuracy, accuracy)), symmetric(np.random.default_rng(6), 5)
+    assert len(set(above(x))) > 4
+    assert len(set(above(without_last_digits(x)))) == 4
+    wanted = stats.spearmanr(np.round(above(x), 9), above(y))[0]
+    assert pairs_test(x, y).correlation == pytest.approx(wanted)
 
 
 def test_both_directions_of_a_pair_count():

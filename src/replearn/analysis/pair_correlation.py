@@ -27,7 +27,7 @@ def correlation(x: ArrayLike, y: ArrayLike, method: str = "spearman") -> float:
         InputError: if the method is another.
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    _check_method(method)
+    check_method(method)
     if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return nan
     if method == "kendall":
@@ -87,9 +87,9 @@ def pairs_test(
     x, y = square(x), square(y)
     if x.shape != y.shape or (groups is not None and len(groups) != len(x)):
         raise InputError(f"a test over pairs needs matrices of one size, got {x.shape}, {y.shape}.")
-    _check_method(method)
+    check_method(method)
     kept = _complete(x + y)
-    x, y = x[np.ix_(kept, kept)], y[np.ix_(kept, kept)]
+    x, y = (without_last_digits(each[np.ix_(kept, kept)]) for each in (x, y))
     names = [0] * len(kept) if groups is None else [groups[i] for i in kept]
     parts = [np.flatnonzero([each == name for each in names]) for name in dict.fromkeys(names)]
     statistic = _Statistic(x, y, parts, method)
@@ -176,9 +176,20 @@ def _standardised(values: Array, method: str) -> Array:
     return centred / np.linalg.norm(centred)
 
 
-def _check_method(method: str) -> None:
+def check_method(method: str) -> None:
+    """Raise an InputError unless `method` is one of CORRELATIONS."""
     if method not in CORRELATIONS:
         raise InputError(f"unknown correlation {method!r}; {nearest(str(method), CORRELATIONS)}")
+
+
+def without_last_digits(values: Array) -> Array:
+    """Return values of pairs (R, R) rounded to 10 digits of the largest, the diagonal 0.
+
+    What is equal up to rounding is a tie then: 0.3 - 0.2 and 0.2 - 0.1, or 1 and 1 - 1e-16.
+    """
+    values = np.where(np.eye(len(values), dtype=bool), 0.0, values)
+    scale = np.nanmax(np.abs(values), initial=0.0) or 1.0
+    return np.round(values / scale, 10) * scale
 
 
 def square(values: ArrayLike) -> Array:
