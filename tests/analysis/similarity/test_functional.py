@@ -30,6 +30,14 @@ def test_jsd_by_hand():
     assert compare(sure, even, "jsd") == pytest.approx(expected, rel=1e-12)
 
 
+def test_jsd_is_no_metric():
+    """From one class to the other is further than by way of both alike: 1 > .31 + .31."""
+    one, other = ({"logits": np.array([[a, b], [a, b]])} for a, b in ((1e3, 0.0), (0.0, 1e3)))
+    even = {"logits": np.zeros((2, 2))}
+    direct = compare(one, other, "jsd")
+    assert direct > compare(one, even, "jsd") + compare(even, other, "jsd")
+
+
 def test_who_disagrees_and_who_is_right(logits):
     a, b, labels = logits
     x, y = {"logits": a, "labels": labels}, {"logits": b, "labels": labels}

@@ -75,6 +75,26 @@ def test_it_matters_which_row_belongs_to_which_where_that_is_promised(name, samp
     assert (compare(x, reverse, spec) == pytest.approx(itself, abs=0.1)) is not measure.paired
 
 
+@pytest.mark.parametrize("name", [name for name, m in MEASURES.items() if m.paired])
+def test_what_is_more_alike_is_closer(name, sample):
+    measure = MEASURES[name]
+    x, noise = sample(50, 8), sample(50, 8, seed=1)
+    labels = x.argmax(axis=1)
+    near, far = (
+        compare(*(as_input(a, measure.input_kind, labels) for a in (x, y)), name)
+        for y in (x + 0.1 * noise, noise)
+    )
+    assert (near > far) is measure.higher_is_closer
+
+
+@pytest.mark.parametrize("name", [name for name, m in MEASURES.items() if not m.symmetric])
+def test_the_order_matters_where_it_is_not_promised_that_it_does_not(name, sample):
+    x, y = sample(50, 8), sample(50, 5, seed=1)
+    y[:, :3] += x[:, :3]
+    spec = FEW.get(name, name)
+    assert compare(x, y, spec) != pytest.approx(compare(y, x, spec), rel=1e-6)
+
+
 SIZES = [name for name, m in MEASURES.items() if "scaling" not in m.invariant_to]
 # They say nothing of one or two features: the correlation of two rows, who is nearest by cosine.
 WIDE = ("rsa", *(n for n, m in MEASURES.items() if "neighbours" in m.groups))

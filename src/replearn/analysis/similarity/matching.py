@@ -120,10 +120,9 @@ def aligned_cosine(rows: list[Array], columns: list[Array]) -> Array:
 
     def value(x: Array, y: Array) -> float:
         p, _, r = np.linalg.svd(x.T @ y, full_matrices=False)
-        a, b = x @ p, y @ r.T
         # Rotations keep lengths; what is cut off where one has fewer features counts.
         lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
-        products = np.einsum("nd,nd->n", a, b)
+        products = np.einsum("nd,nd->n", x @ (p @ r), y)
         return float(
             np.divide(products, lengths, out=np.zeros_like(lengths), where=lengths > 0).mean()
         )
