@@ -22,9 +22,12 @@ ex.add_config(
     measures=["cka_debiased", "cka_linear", "procrustes_angular"],
     layers=["all"],  # or names: a,b
     steps=["last"],  # or all, or steps: 0,100
-    baseline=True,  # compare the networks of step 0 as well
+    baseline=["untrained"],  # beside: untrained (step 0), shuffled (images), or none
+    standard_errors=False,  # over the choice of images, of CKA and the Procrustes angle
+    precision="float64",  # of large products; or float32
+    device="cpu",  # of large products; or cuda
     n_probe=1000,  # held-out images
-    pooling="flatten",  # of feature maps; or mean
+    pooling="flatten",  # of feature maps; or mean, or positions: each an input, (N H W, C)
     latent="mean",  # what decoders get; or sample, with noise that all networks share
 )
 ex.add_named_config("fast", n_probe=64)
@@ -33,39 +36,44 @@ ex.add_named_config("fast", n_probe=64)
 @ex.config_hook
 def check_computers(config, command_name, logger):
     """Refuse a cluster that cannot be used before there is a run."""
+    from replearn.sweep.similarity import check_comparison
+
     check_config(config["cluster"], config["cluster_options"])
+    check_comparison(config)
     return {}
 
 
 @ex.main
-def compare(where, measures, layers, steps, baseline, n_probe, pooling, latent, _config, _run):
+def compare(where, measures, layers, steps, latent, n_probe, _config, _run):
     """Return the mean similarity of the same layer in different runs, trained and untrained."""
-    from replearn.analysis.similarity import progress_bars
     from replearn.study.comparison import choose_steps, common_layers, common_probe
     from replearn.study.layer_maps import draw_layer_maps
     from replearn.study.results import results_of
+    from replearn.study.same_layer import same_layer_tables
     from replearn.study.selection import find_trained
     from replearn.study.similarity_table import tidy
-    from replearn.sweep.similarity import compare_layers_by
+    from replearn.sweep.similarity import baselines_of, compare_as_told, compare_shuffled
 
     runs = find_trained(where)
-    names, probe = common_layers(runs, layers), common_probe(runs, n_probe)
+    names, probe = common_layers(runs, layers, latent), common_probe(runs, n_probe)
+    kinds = baselines_of(_config)
     trained = choose_steps(runs, steps)
-    untrained = choose_steps(runs, [0]) if baseline else []
+    untrained = choose_steps(runs, [0]) if "untrained" in kinds else []
     sources = list(dict.fromkeys(trained + untrained))
-    count = len(names) * len(sources)
-    print(f"{len(runs)} runs, {count} representations, {count * (count + 1) // 2} pairs")
+    print(f"{len(runs)} runs, {len(names) * len(sources):,} representations")
     with results_of(_run, "Similarity of layers", runs, probe=f"{n_probe} images") as results:
-        progress = progress_bars() if _config["progress"] else None
-        found = compare_layers_by(
-            _config["cluster"], _config["cluster_options"], sources, names, probe, measures,
-            progress, pooling=pooling, latent=latent,
-        )  # fmt: skip
+        found = compare_as_told(_config, sources, names, probe)
+        shuffled = None
+        if "shuffled" in kinds:
+            shuffled = compare_shuffled(_config, trained, names, probe)
+            results.arrays("shuffled", **shuffled.arrays())
         for warning in found.warnings:
             print(f"warning: {warning}", file=sys.stderr)
         results.arrays("similarity", **found.arrays())
         results.text("similarity.csv", tidy(found, sources, names).to_csv(index=False))
-        return draw_layer_maps(results, found, trained, untrained, names)
+        numbers = draw_layer_maps(results, found, trained, untrained, names, shuffled)
+        same_layer_tables(results, found, trained, untrained, names, shuffled)
+        return numbers
 
 
 if __name__ == "__main__":

@@ -138,12 +138,51 @@ def test_a_cluster_computes_the_same_similarity(study, cluster, capsys):
 
 def test_untrained_networks_are_not_titled_trained(study):
     assert do(similarity, "where.id=[1,2]", "n_probe=64", "steps=0", "layers=[mean,encoder.0.0]",
-              "measures=cka_linear", "progress=False") == 0  # fmt: skip
+              "measures=cka_debiased", "progress=False") == 0  # fmt: skip
     run = find_runs({"experiment": "analysis.similarity"}, study)[-1]
     assert run.result["representations"] == 4
     # The networks of step 0 have no baseline but themselves: no excess, no second number.
-    assert "cka_linear_excess.png" not in run.artifacts
-    assert "cka_linear_same_layer_untrained" not in run.result
+    assert "cka_debiased_excess.png" not in run.artifacts
+    assert "cka_debiased_same_layer_untrained" not in run.result
+
+
+def test_a_comparison_says_what_it_is_about_to_do_and_does_it_once(study, capsys):
+    asked = ["where.id=[1,2]", "n_probe=64", "measures=cka_linear,cka_debiased", "layers=[all]",
+             "steps=all", "baseline=untrained,shuffled", "standard_errors=True", "progress=False"]  # fmt: skip
+    assert do(similarity, *asked) == 0
+    told = capsys.readouterr().out
+    run = find_runs({"experiment": "analysis.similarity"}, study)[-1]
+    m = len(load_run(1, study).model().layers()) - 1  # z is the mean
+    steps = load_run(1, study).checkpoints
+    assert steps[0] == 0 and len(steps) > 3  # on a log-spaced grid
+    count = 2 * m * len(steps)
+    pairs = count * (count + 1) // 2
+    assert f"2 runs, {count} representations" in told
+    assert f"{pairs:,} pairs: 0 known, {pairs:,} to compute; estimated time: " in told
+    assert "compared in " in told
+    found = SimilarityResult.from_arrays(run.load("similarity.npz"))
+    chance = SimilarityResult.from_arrays(run.load("shuffled.npz"))
+    # Images in another order: what is known in closed form is met on average.
+    places = [[x.labels.index(f"{i}/20/encoder.0") for x in (found, chance)] for i in (1, 2)]
+    value, expected = chance.values["cka_linear"], found.nulls["cka_linear"]
+    sd = found.null_sds["cka_linear"][places[0][0], places[1][0]]
+    assert abs(value[places[0][1], places[1][1]] - expected[places[0][0], places[1][0]]) < 5 * sd
+    assert found.value("cka_linear", "1/20/encoder.0", "2/20/encoder.0") > 0.5
+    assert np.isfinite(found.errors["cka_linear"][places[0][0], places[1][0]])
+    assert {"cka_linear_excess.png", "cka_linear_same_layer.tex"} <= set(run.artifacts)
+    assert {"cka_linear_same_layer_untrained", "cka_linear_same_layer_null",
+            "cka_linear_same_layer_shuffled"} <= set(run.result)  # fmt: skip
+    # The same again, and less of it: everything is known.
+    assert do(similarity, *asked) == 0
+    assert f"{pairs:,} pairs: {pairs:,} known, 0 to compute\n" in capsys.readouterr().out
+    again = find_runs({"experiment": "analysis.similarity"}, study)[-1]
+    assert again.read("similarity.csv") == run.read("similarity.csv")
+    # One more representation of each network costs its own rows.
+    assert do(similarity, *asked[:2], "measures=cka_linear", "layers=all,factors", "steps=all",
+              "baseline=[]", "progress=False") == 0  # fmt: skip
+    more = count + 1  # the factors are the same for all networks
+    told = f"{more * (more + 1) // 2:,} pairs: {pairs:,} known, {more} to compute"
+    assert told in capsys.readouterr().out
 
 
 def test_layers_are_compared_with_the_factors(study):

@@ -205,14 +205,31 @@ def pairs_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     Source:
         Arvesen (1969), Jackknifing U-statistics, Ann. Math. Stat. 40(6).
     """
+    n = len(pseudo := pair_pseudo_values(values))
+    return student_interval(pseudo, level) if n > 1 else Interval(math.nan, None, n)
+
+
+def pair_pseudo_values(values: ArrayLike) -> np.ndarray:
+    """Return for each of R items what it contributes to the mean over pairs: (R,), with that mean.
+
+    Those of the jackknife, which leaves out one item at a time; with fewer than 3 items the mean.
+
+    Args:
+        values: (R, R), of each ordered pair; the diagonal is left out.
+
+    Raises:
+        InputError: if `values` is no square matrix.
+
+    Source:
+        Arvesen (1969), Jackknifing U-statistics, Ann. Math. Stat. 40(6).
+    """
     values = np.asarray(values, dtype=float)
     n = len(values)
     if values.shape != (n, n):
         raise InputError(f"values of pairs are a square matrix, not of shape {values.shape}.")
-    if n < MIN_SEEDS:
-        mean = float(values[~np.eye(n, dtype=bool)].mean()) if n > 1 else math.nan
-        return Interval(mean, None, n)
     values = np.where(np.eye(n, dtype=bool), 0.0, values)
     total = values.sum()
+    if n < MIN_SEEDS:
+        return np.full(n, total / (n * (n - 1)) if n > 1 else np.nan)
     without = (total - values.sum(0) - values.sum(1)) / ((n - 1) * (n - 2))
-    return student_interval(n * total / (n * (n - 1)) - (n - 1) * without, level)
+    return n * total / (n * (n - 1)) - (n - 1) * without

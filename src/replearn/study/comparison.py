@@ -72,10 +72,14 @@ def _kind(run: Run) -> str:
     return "its twin" if is_twin else f"{str(run.identity.get('data'))[:8]}…"
 
 
-def common_layers(runs: Sequence[Run], asked: str | Sequence[str]) -> list[str]:
+def common_layers(
+    runs: Sequence[Run], asked: str | Sequence[str], latent: str = "sample"
+) -> list[str]:
     """Return the layers to compare: those named, or all, which needs one architecture.
 
-    A name is one of the model's modules, a field of its output, `input`, or one of TARGETS.
+    A name is one of the model's modules, a field of its output, `input`, or one of TARGETS; `all`
+    may stand among others. Where decoders get the mean, `latent="mean"`, z is the mean again, and
+    not one of all.
 
     Raises:
         InputError: if a layer does not exist in every run, or the runs are of different
@@ -83,7 +87,7 @@ def common_layers(runs: Sequence[Run], asked: str | Sequence[str]) -> list[str]:
     """
     built, first = networks(runs), runs[0]
     named = listed(asked, "layers")
-    if named == ["all"]:
+    if "all" in named:
         layers = built[first.id].layers()  # type: ignore[operator]
         for run in runs[1:]:
             if built[run.id].layers() != layers:  # type: ignore[operator]
@@ -92,7 +96,10 @@ def common_layers(runs: Sequence[Run], asked: str | Sequence[str]) -> list[str]:
                     f"({_architecture(first)} and {_architecture(run)}); narrow the query, for "
                     f"example by where.model.encoder"
                 )
-        return layers
+        if latent == "mean":
+            layers = [layer for layer in layers if layer != "z"]
+        at = named.index("all")
+        named[at : at + 1] = layers
     for model in {id(model): model for model in built.values()}.values():
         known = layer_names(model)
         for name in named:
@@ -233,14 +240,19 @@ def compare_parts(
 
 
 def between_runs(
-    result: SimilarityResult, measure: str, sources: Sequence[Source], layers: Sequence[str]
+    result: SimilarityResult,
+    measure: str,
+    sources: Sequence[Source],
+    layers: Sequence[str],
+    matrix: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return the mean (L, L) over ordered pairs of different runs, layer by layer.
 
-    Of a single run it is the matrix of that run's own layers.
+    Of a single run it is the matrix of that run's own layers. `matrix` is what the mean is of, by
+    default the values of the measure.
     """
     place = {label: i for i, label in enumerate(result.labels)}
-    matrix = result.values[measure]
+    matrix = result.values[measure] if matrix is None else matrix
     blocks = []
     for one in sources:
         for other in sources:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from replearn.analysis.figures import heatmap_panel, similarity_heatmap
+from replearn.analysis.figures import heatmap_panel
 from replearn.analysis.similarity import MEASURES, SimilarityResult
 from replearn.analysis.statistics import Interval
 from replearn.study.comparison import Source, between_runs
@@ -19,14 +19,16 @@ def draw_layer_maps(
     trained: Sequence[Source],
     untrained: Sequence[Source],
     layers: Sequence[str],
+    shuffled: SimilarityResult | None = None,
 ) -> dict[str, float | int]:
     """Draw the layer-by-layer means of each measure, and return those of equal layers.
 
-    The trained networks are shown after the last of their steps. What training adds is the
-    difference to the same mean over the networks of step 0: a random network shares much with
-    another.
+    The trained networks are shown after the last of their steps, beside what they are more than:
+    the networks of step 0, as a random network shares much with another; the mean over all ways to
+    pair the inputs, where it is known and not 0; and networks that see other images, if these were
+    compared (`shuffled`). The differences to each have maps of their own.
     """
-    last = list({s.run.id: s for s in sorted(trained, key=lambda s: s.step)}.values())
+    last = last_of(trained)
     if {s.step for s in last} == {0}:
         untrained = []  # they are what was asked for
     numbers: dict[str, float | int] = {"runs": len(last), "representations": len(found.labels)}
@@ -34,8 +36,10 @@ def draw_layer_maps(
         measure = MEASURES[label.partition(":")[0]]
         name = file_name(label)
         maps = {moment(last): between_runs(found, label, last, layers)}
-        if untrained:
-            maps[moment(untrained)] = between_runs(found, label, untrained, layers)
+        if np.isnan(maps[moment(last)]).all():
+            continue  # of one run a measure of outputs has nothing to show
+        baselines = _baselines(found, label, last, untrained, layers, shuffled)
+        maps |= {title: matrix for title, matrix in baselines.values()}
         limits = _limits(measure.range, list(maps.values()))
         figure = heatmap_panel(
             list(maps.values()), list(maps), layers, measure=label, limits=limits,
@@ -45,10 +49,40 @@ def draw_layer_maps(
         text = _what_is_averaged(label, last) + sentence(in_groups)
         results.figure(f"{name}_layers", figure, f"{label}: mean over pairs of runs", text)
         _draw_groups(results, found, label, last, layers, limits)
-        numbers |= _equal_layers(label, maps) | _within_groups(label, in_groups)
-        if untrained:
-            _draw_excess(results, name, label, maps, layers)
+        numbers[f"{label}_same_layer"] = _same_layer(maps[moment(last)])
+        for kind, (_, matrix) in baselines.items():
+            numbers[f"{label}_same_layer_{kind}"] = _same_layer(matrix)
+        numbers |= _within_groups(label, in_groups)
+        _draw_excess(results, name, label, maps[moment(last)], baselines, layers)
     return numbers
+
+
+def last_of(sources: Sequence[Source]) -> list[Source]:
+    """Return the network of each run after the last of its steps."""
+    return list({s.run.id: s for s in sorted(sources, key=lambda s: s.step)}.values())
+
+
+def _baselines(
+    found: SimilarityResult,
+    label: str,
+    last: Sequence[Source],
+    untrained: Sequence[Source],
+    layers: Sequence[str],
+    shuffled: SimilarityResult | None,
+) -> dict[str, tuple[str, NDArray]]:
+    """Return by kind the title and the means of what the values are to be more than."""
+    baselines = {}
+    if untrained:
+        means = between_runs(found, label, untrained, layers)
+        baselines["untrained"] = moment(untrained), means
+    null = found.nulls.get(label)
+    if null is not None and np.nanmax(np.abs(null), initial=0.0) > 0:
+        means = between_runs(found, label, last, layers, null)
+        baselines["null"] = "by chance (all pairings of inputs)", means
+    if shuffled is not None:
+        means = between_runs(shuffled, label, last, layers)
+        baselines["shuffled"] = "shuffled images", means
+    return baselines
 
 
 def _draw_groups(
@@ -108,21 +142,24 @@ def moment(sources: Sequence[Source]) -> str:
 
 
 def _draw_excess(
-    results: Results, name: str, label: str, maps: dict[str, NDArray], layers: Sequence[str]
+    results: Results,
+    name: str,
+    label: str,
+    values: NDArray,
+    baselines: dict[str, tuple[str, NDArray]],
+    layers: Sequence[str],
 ) -> None:
-    trained, untrained = maps.values()
-    excess = trained - untrained
-    largest = float(np.nanmax(np.abs(excess))) or 1.0
-    figure = similarity_heatmap(
-        excess, layers, measure=f"{label}, trained minus untrained", limits=(-largest, largest),
-        row_title="layer", column_title="layer of another run",
+    if not baselines:
+        return
+    excess = {f"less {title}": values - matrix for title, matrix in baselines.values()}
+    largest = float(np.nanmax(np.abs(list(excess.values())))) or 1.0
+    figure = heatmap_panel(
+        list(excess.values()), list(excess), layers, measure=f"difference of {label}",
+        limits=(-largest, largest), row_title="layer", column_title="layer of another run",
     )  # fmt: skip
-    results.figure(f"{name}_excess", figure, f"{label}: what training adds")
+    results.figure(f"{name}_excess", figure, f"{label}: what is more than the baselines")
 
 
-def _equal_layers(label: str, maps: dict[str, NDArray]) -> dict[str, float]:
-    names = (f"{label}_same_layer", f"{label}_same_layer_untrained")
-    return {
-        name: float(np.nanmean(np.diag(matrix)))
-        for name, matrix in zip(names, maps.values(), strict=False)
-    }
+def _same_layer(matrix: NDArray) -> float:
+    """Return the mean over equal layers, of those that have a value."""
+    return float(np.nanmean(np.diag(matrix)))

@@ -1,13 +1,117 @@
 """Compare layers in this process or on a cluster, as an analysis is told."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from replearn.analysis.similarity import SimilarityResult
-from replearn.study.comparison import Source, compare_layers
+from replearn.analysis.activations import LATENTS, POOLINGS
+from replearn.analysis.similarity import SimilarityResult, progress_bars
+from replearn.analysis.similarity.arithmetic import PRECISIONS
+from replearn.analysis.similarity.pace import Outlook
+from replearn.errors import InputError, nearest
+from replearn.registry import lookup
+from replearn.runs.rebuild import choose_device
+from replearn.study.comparison import compare_layers, listed
 from replearn.study.probes import Probe
+from replearn.study.representations import Source
 from replearn.study.spread import compare_layers_on
 from replearn.sweep.blocks import Progress, open_blocks
+from replearn.sweep.table import duration_text
+
+BASELINES = ("untrained", "shuffled")
+"""What similarity is shown beside: the networks of step 0, and networks that see other images."""
+
+
+def check_comparison(config: Mapping[str, Any]) -> None:
+    """Raise an InputError if a comparison cannot be made as an analysis is told."""
+    lookup(POOLINGS, config["pooling"], "pooling")
+    for key, known in (("latent", LATENTS), ("precision", PRECISIONS)):
+        if config[key] not in known:
+            raise InputError(f"unknown {key} {config[key]!r}; {nearest(str(config[key]), known)}")
+    baselines_of(config)
+
+
+def baselines_of(config: Mapping[str, Any]) -> list[str]:
+    """Return those of BASELINES that `baseline` names; True is untrained, and False is none.
+
+    Raises:
+        InputError: if there is no such baseline.
+    """
+    asked = config["baseline"]
+    if asked in (False, None, [], ()):
+        return []
+    named = ["untrained"] if asked is True else listed(asked, "baseline")
+    for name in named:
+        if name not in BASELINES:
+            raise InputError(f"unknown baseline {name!r}; {nearest(str(name), BASELINES)}")
+    return named
+
+
+def compare_as_told(
+    config: Mapping[str, Any], sources: Sequence[Source], layers: Sequence[str], probe: Probe
+) -> SimilarityResult:
+    """Return the similarity of all pairs of (network, layer), and print how long that takes.
+
+    Args:
+        config: of an analysis: cluster, cluster_options, measures, standard_errors, precision,
+            device, pooling, latent, progress.
+        sources, layers, probe: as in `compare_layers`.
+
+    Raises:
+        InputError: as `compare_layers_by`.
+    """
+    progress, told = progress_bars() if config["progress"] else None, _Clock(config["cluster"])
+    options = _options(config) | {"announce": told.announce}
+    found = compare_layers_by(
+        config["cluster"], config["cluster_options"], sources, layers, probe, config["measures"],
+        progress, **options,
+    )  # fmt: skip
+    told.end()
+    return found
+
+
+def compare_shuffled(
+    config: Mapping[str, Any], sources: Sequence[Source], layers: Sequence[str], probe: Probe
+) -> SimilarityResult:
+    """Return it with the images in another order for each run, computed by this process.
+
+    Raises:
+        InputError: as `compare_layers`; or if there is one run, which has one order.
+    """
+    if len({source.run.id for source in sources}) < 2:
+        raise InputError(
+            "baseline=shuffled compares runs that see the images in different orders, but one run "
+            "matches; name more runs, or leave it out"
+        )
+    print("with the images in another order for each run:")
+    progress, told = progress_bars() if config["progress"] else None, _Clock(None)
+    options = _options(config) | {"announce": told.announce, "shuffled": True}
+    found = compare_layers(sources, layers, probe, config["measures"], progress, **options)
+    told.end()
+    return found
+
+
+def _options(config: Mapping[str, Any]) -> dict[str, Any]:
+    options = {key: config[key] for key in ("standard_errors", "precision", "pooling", "latent")}
+    return options | {"device": choose_device(config["device"]).type}
+
+
+class _Clock:
+    """Prints what a comparison is about to do, and how long it took."""
+
+    def __init__(self, cluster: str | None):
+        self._of_one = "" if cluster is None else " of one process"
+        self._start = time.perf_counter()
+
+    def announce(self, outlook: Outlook) -> None:
+        if outlook.missing:
+            about = f"estimated time: {duration_text(outlook.seconds)}{self._of_one}"
+            print(f"{outlook}; {about}", flush=True)
+        else:
+            print(outlook)
+
+    def end(self) -> None:
+        print(f"compared in {duration_text(time.perf_counter() - self._start)}")
 
 
 def compare_layers_by(

@@ -17,13 +17,9 @@ from replearn.analysis.similarity.measure import Chosen
 from replearn.analysis.similarity.representation import ConstantError
 from replearn.analysis.similarity.result import SimilarityResult
 
-# The numbers of a pair: the fields of a Block there, and back where a measure is not symmetric.
-_FIELDS = {
-    "value": ("values", "back"),
-    "null": ("nulls", "back_nulls"),
-    "null_sd": ("null_sds", "back_null_sds"),
-    "error": ("errors", "back_errors"),
-}
+# The numbers of a pair, and the fields of a Block that hold them. Those of measures that are not
+# symmetric are values alone, and back are those of the others with the first.
+_FIELDS = {"value": "values", "null": "nulls", "null_sd": "null_sds", "error": "errors"}
 # More kinds of rows than this, and blocks also compute some pairs that are known.
 _MOST_CLASSES = 32
 
@@ -119,16 +115,19 @@ class Record:
         self, chosen: Sequence[Chosen], rows: Sequence[int], columns: Sequence[int], block: Block
     ) -> None:
         """Take a block of some rows and columns, and store it."""
+        if list(rows) == list(columns):
+            _mirror([one.label for one in chosen if one.measure.symmetric], block)
         self._assembly.put(rows, columns, block)
         if self._store is None:
             return
         self._store_facts()
         mine, others = ([self._keys[i] for i in side] for side in (rows, columns))
         for one in chosen:
-            there, back = self._numbers(one, block)
+            numbers = {kind: getattr(block, _FIELDS[kind])[one.label] for kind in self._kinds(one)}
             symmetric = one.measure.symmetric
-            self._store.write(self._context(one), mine, others, there, symmetric)
+            self._store.write(self._context(one), mine, others, numbers, symmetric)
             if not symmetric and mine != others:
+                back = {"value": block.back[one.label]}
                 self._store.write(self._context(one), others, mine, back, symmetric)
 
     def result(self) -> SimilarityResult:
@@ -186,12 +185,14 @@ class Record:
         known, numbers = store.read(self._context(one), self._keys, self._kinds(one), symmetric)
         if known.any():
             everything = list(range(len(self._keys)))
-            fields = {_FIELDS[kind][0]: {one.label: m} for kind, m in numbers.items()}
+            fields = {_FIELDS[kind]: {one.label: m} for kind, m in numbers.items()}
             self._assembly.put(everything, everything, Block(**fields))
         return known & known.T
 
     def _kinds(self, one: Chosen) -> list[str]:
         measure = one.measure
+        if not measure.symmetric:
+            return ["value"]
         there = {
             "value": True,
             "null": measure.null is not None,
@@ -199,16 +200,6 @@ class Record:
             "error": self._errors and measure.error is not None,
         }
         return [kind for kind, wanted in there.items() if wanted]
-
-    def _numbers(self, one: Chosen, block: Block) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return what a block says of a measure, there and back."""
-        both: tuple[dict[str, Any], dict[str, Any]] = {}, {}
-        for kind in self._kinds(one):
-            for numbers, field in zip(both, _FIELDS[kind], strict=True):
-                matrices = getattr(block, field, {})
-                if one.label in matrices:
-                    numbers[kind] = matrices[one.label]
-        return both
 
     def _fact(self, index: int, facts: Facts, new: bool) -> None:
         label, key = self.labels[index], self._keys[index]
@@ -228,6 +219,14 @@ class Record:
     def _context(self, one: Chosen) -> str:
         about = {"measure": one.spec, "precision": self._precision, "code": code_of_measures()}
         return json.dumps(about, sort_keys=True)
+
+
+def _mirror(labels: Sequence[str], block: Block) -> None:
+    """Make the matrices of symmetric measures so to the last bit: one half of them is stored."""
+    for field in _FIELDS.values():
+        for label, matrix in getattr(block, field).items():
+            if label in labels:
+                matrix[:] = (matrix + matrix.T) / 2
 
 
 @lru_cache
