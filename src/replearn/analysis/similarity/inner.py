@@ -10,8 +10,8 @@ from replearn.analysis.similarity.arithmetic import Arithmetic, Array
 
 # Rows and columns of a tile: enough for full speed of the matrix products, few enough to lose
 # little of the saving by symmetry and to stay in the cache.
-_TILE = 256
-_REACH = 512
+_TILE = 200
+_REACH = 1000
 
 
 @dataclass(frozen=True)

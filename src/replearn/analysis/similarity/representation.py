@@ -145,9 +145,8 @@ def prepare(
         own = narrow_factors(f, columns.noise) if factors else None
         f /= size
         k = None
-        # G = F'F has the norm of K = F F' and is the smaller of the two.
-        gram_norm = float(np.linalg.norm(f.T @ f))
         row_norms = np.einsum("ij,ij->i", f, f)
+        gram_norm = _gram_norm(f.astype(precision, copy=False))
     else:
         k = columns.gram()
         trace = float(np.trace(k))
@@ -169,7 +168,11 @@ def prepare(
         own = Factors(own.u, own.s / np.linalg.norm(own.s)) if factors else None
     described = {name: make(x.astype(np.float64)) for name, make in (describe or {}).items()}
     found = Representation(n, d, size * columns.scale, f, k, row_norms, gram_norm, own, described)
-    return _rounded(found) if precision == "float32" and found.bears_float32 else found
+    if precision == "float64":
+        return found
+    if found.bears_float32:
+        return _rounded(found)
+    return found if f is None or d > n else replace(found, gram_norm=_gram_norm(f))
 
 
 def factorise(x: Any, label: object = "the representation") -> Factors:
@@ -207,6 +210,11 @@ def compact(x: Any, label: object = "the representation") -> Array:
     """
     factors = factorise(x, label)
     return factors.u * factors.s
+
+
+def _gram_norm(f: NDArray) -> float:
+    """Return ||F F'||, which is that of the smaller F'F, of (N, D)."""
+    return float(np.linalg.norm(f.T @ f))
 
 
 def _rounded(x: Representation) -> Representation:
