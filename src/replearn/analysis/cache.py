@@ -183,6 +183,7 @@ def cached_representations(
     latent: str = "mean",
     noise_seed: int = 0,
     memory_gib: float = 1.0,
+    name: Callable[[str], str] = "layer {!r}".format,
 ) -> Iterator[tuple[str, Tensor]]:
     """Yield (layer, representation): those in the cache, then the others, made and stored.
 
@@ -198,6 +199,7 @@ def cached_representations(
         reduced: give a layer with more features than images as coordinates (N, r < N), float64,
             with the same centred Gram matrix: all that similarity needs, 16 times smaller.
         pooling, latent, noise_seed, memory_gib: as in `stream_activations`.
+        name: what a sentence calls a layer.
 
     Raises:
         InputError: as `activations`, and as `compact` if `reduced`.
@@ -238,14 +240,14 @@ def cached_representations(
     )
     for layer, tensor in fresh:
         if reduced and tensor.shape[1] > tensor.shape[0]:
-            tensor = _coordinates(tensor, layer)
+            tensor = _coordinates(tensor, name(layer))
         cache.put(keys[layer], tensor, probe)
         yield layer, tensor
 
 
-def _coordinates(tensor: Tensor, layer: str) -> Tensor:
+def _coordinates(tensor: Tensor, name: str) -> Tensor:
     try:
-        return torch.from_numpy(compact(tensor, f"layer {layer!r}"))
+        return torch.from_numpy(compact(tensor, name))
     except ConstantError:
         # One constant column says the same; what compares it will say so.
         return torch.zeros(len(tensor), 1, dtype=torch.float64)

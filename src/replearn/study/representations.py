@@ -110,6 +110,7 @@ class Representations(Mapping[str, Tensor]):
             lambda: source.run.model(source.step),
             rest,
             self._probe.batches,
+            name=lambda layer: repr(source.label(layer)),
             **self._content(source),
             **self.options,
         )
