@@ -12,6 +12,7 @@ from sacred import Experiment
 from configs.experiments import ANALYSIS, CLUSTER
 from replearn.paths import root
 from replearn.runs.commandline import run_commandline
+from replearn.sweep.blocks import check_config
 
 ex = Experiment("analysis.visualise", base_dir=root(), save_git_info=False)
 ex.add_config(
@@ -22,8 +23,10 @@ ex.add_config(
     measures=["cka_debiased"],
     layers=["all"],  # or names: a,b
     steps=None,  # last, all, or steps: 0,100; None: the last, or all of a picture over training
+    precision="float64",  # of large products; or float32
+    device="cpu",  # of large products; or cuda
     n_probe=1000,  # held-out images
-    pooling="flatten",  # of feature maps; or mean
+    pooling="flatten",  # of feature maps; or mean, or positions: each an input, (N H W, C)
     latent=None,  # what decoders get, mean or sample; None: sample if layer_pair has mean and z
     show="value",  # or null, corrected, z, error, excess over step 0
     rows={},  # of a heat map, a further query: rows.step=0, rows.training.loss.name=beta_vae
@@ -43,32 +46,29 @@ ex.add_named_config("fast", n_probe=64)
 @ex.config_hook
 def check(config, command_name, logger):
     """Refuse a picture that cannot be drawn before there is a run."""
-    from replearn.study.visualisation import check_picture
-    from replearn.sweep.blocks import check_config
+    from replearn.study.visualisation import check_picture, latent_of
+    from replearn.sweep.similarity import check_comparison
 
     check_config(config["cluster"], config["cluster_options"])
     check_picture(config)
+    check_comparison({**config, "latent": latent_of(config), "baseline": None})
     return {}
 
 
 @ex.main
-def visualise(measures, n_probe, pooling, cluster, cluster_options, progress, _config, _run):
+def visualise(n_probe, _config, _run):
     """Return some numbers of the picture."""
-    from replearn.analysis.similarity import progress_bars
     from replearn.study.compared import Compared
     from replearn.study.comparison import common_probe
     from replearn.study.results import results_of
     from replearn.study.visualisation import find_picture
-    from replearn.sweep.similarity_parts import compare_parts_by
+    from replearn.sweep.similarity_parts import compare_parts
 
     picture = find_picture(_config)
     print(picture.size)
     with results_of(_run, picture.title, picture.runs, probe=f"{n_probe} images") as results:
-        parts = compare_parts_by(
-            cluster, cluster_options, picture.parts, picture.layers,
-            common_probe(picture.runs, n_probe), measures, progress_bars() if progress else None,
-            pooling=pooling, latent=picture.latent,
-        )  # fmt: skip
+        probe = common_probe(picture.runs, n_probe)
+        parts = compare_parts(picture.comparison, picture.parts, picture.layers, probe)
         return picture.draw(results, Compared(parts, picture.layers))
 
 

@@ -83,6 +83,9 @@ def test_a_heat_map_of_steps_with_the_last_is_a_mean_over_networks_of_other_star
     assert run.info["source_runs"] == [1, 2, 3, 4]
     shown = table(run).query("layer_x == 'mean' and layer_y == 'mean'")
     assert set(shown["group_x"]) == {"beta=1", "beta=4"} and set(shown["n"]) == {40}
+    assert len(shown) == 2 * 8 and {
+        tuple(sorted(steps)) for steps in zip(shown["step_x"], shown["step_y"], strict=True)
+    } == {(0, 100), (10, 100)}
 
 
 def test_lines_are_of_the_same_network_and_z_is_sampled(study):

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from replearn.errors import InputError, nearest
 from replearn.runs.query import find_runs
@@ -15,6 +15,9 @@ from replearn.study.selection import find_trained, without_repetitions
 from replearn.study.visualisation_lines import draw_layer_list, draw_layer_pair
 from replearn.study.visualisation_maps import PAIRS, draw_heatmaps, pair_kind
 from replearn.study.visualisation_points import draw_dendrogram, draw_mds, draw_tsne
+
+if TYPE_CHECKING:
+    import pandas
 
 TOOLS = {
     "heatmap": "Layers by layers",
@@ -62,17 +65,17 @@ class Picture:
         return f"{len(self.runs)} runs, {sum(counts):,} representations, {pairs:,} pairs"
 
     @property
-    def latent(self) -> str:
-        """What decoders get: the mean, but samples where these are compared with the mean."""
-        pair = self.config["tool"] == "layer_pair" and set(self.layers) == {"mean", "z"}
-        return self.config["latent"] or ("sample" if pair else "mean")
+    def comparison(self) -> dict[str, Any]:
+        """The config, with what is not set as the picture needs it."""
+        latent = latent_of(self.config)
+        return {**self.config, "latent": latent, "standard_errors": self.config["show"] == "error"}
 
     def draw(self, results: Results, compared: Compared) -> dict[str, float]:
         """Write the table, draw the picture of each measure, and return some numbers of it."""
         config, tool = self.config, self.config["tool"]
         for warning in compared.warnings:
             print(f"warning: {warning}", file=sys.stderr)
-        results.text("similarity.csv", compared.table().to_csv(index=False))
+        results.text("similarity.csv", self._table(compared).to_csv(index=False))
         if tool == "heatmap":
             return draw_heatmaps(results, compared, self.rows, self.columns, self.pairs,
                                  config["each"], config["show"])  # fmt: skip
@@ -89,6 +92,28 @@ class Picture:
         if tool == "mds":
             return draw_mds(results, compared, config["colour"], config["marker"])
         return draw_dendrogram(results, compared, config["colour"])
+
+    def _table(self, compared: Compared) -> "pandas.DataFrame":
+        """Return the pairs that are drawn: of a heat map those between its rows and columns."""
+        table = compared.table()
+        if self.config["tool"] != "heatmap" or self.config["show"] == "excess":
+            return table
+        drawn = {
+            frozenset(((one.run.id, one.step), (other.run.id, other.step)))
+            for one in self.rows
+            for other in self.columns
+            if pair_kind(one, other) == self.pairs
+        }
+        sides = table[["run_x", "step_x", "run_y", "step_y"]].itertuples(index=False, name=None)
+        return table.loc[[frozenset(((a, s), (b, t))) in drawn for a, s, b, t in sides]]
+
+
+def latent_of(config: Mapping[str, Any]) -> str:
+    """Return what decoders get: the mean, but samples where these are compared with the mean."""
+    pair = config["tool"] == "layer_pair" and {"mean", "z"} == set(
+        listed(config["layer_pair"], "layer_pair")
+    )
+    return config["latent"] or ("sample" if pair else "mean")
 
 
 def check_picture(config: Mapping[str, Any]) -> None:
@@ -140,10 +165,14 @@ def picture_layers(config: Mapping[str, Any], runs: Sequence[Run]) -> list[str]:
     if config["tool"] == "layer_pair":
         return common_layers(runs, listed(config["layer_pair"], "layer_pair"))
     if config["tool"] != "layer_list":
-        return common_layers(runs, config["layers"])
+        return common_layers(runs, config["layers"], latent_of(config))
     names = []
     for name in listed(config["against"], "against"):
-        known = common_layers(runs, "all") if name in ("all", "encoder", "decoder") else []
+        known = (
+            common_layers(runs, "all", latent_of(config))
+            if name in ("all", "encoder", "decoder")
+            else []
+        )
         inside = [each for each in known if name == "all" or each.startswith(f"{name}.")]
         names += inside or [name]
     layer = str(config["layer"])

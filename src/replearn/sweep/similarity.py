@@ -61,7 +61,7 @@ def compare_as_told(
         InputError: as `compare_layers_by`.
     """
     progress, told = progress_bars() if config["progress"] else None, _Clock(config["cluster"])
-    options = _options(config) | {"announce": told.announce}
+    options = comparison_options(config) | {"announce": told.announce}
     found = compare_layers_by(
         config["cluster"], config["cluster_options"], sources, layers, probe, config["measures"],
         progress, **options,
@@ -85,13 +85,14 @@ def compare_shuffled(
         )
     print("with the images in another order for each run:")
     progress, told = progress_bars() if config["progress"] else None, _Clock(None)
-    options = _options(config) | {"announce": told.announce, "shuffled": True}
+    options = comparison_options(config) | {"announce": told.announce, "shuffled": True}
     found = compare_layers(sources, layers, probe, config["measures"], progress, **options)
     told.end()
     return found
 
 
-def _options(config: Mapping[str, Any]) -> dict[str, Any]:
+def comparison_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keywords of `compare_layers` that the config of an analysis gives."""
     options = {key: config[key] for key in ("standard_errors", "precision", "pooling", "latent")}
     return options | {"device": choose_device(config["device"]).type}
 
