@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist, squareform
 
+from replearn.analysis.similarity import MEASURES, choose
+from replearn.analysis.similarity.inputs import prepare
 from replearn.analysis.similarity.tiles import Gram, Points, spans
 
 
@@ -32,3 +34,20 @@ def test_tiles_cover_all_rows_once_and_get_small_where_many_are_held():
         tiles = list(spans(500, held))
         assert [a for start, stop in tiles for a in range(start, stop)] == list(range(500))
     assert len(tiles) == 500 and len(list(spans(500))) == 6
+
+
+@pytest.mark.parametrize("name", [n for n, m in MEASURES.items() if m.describe])
+def test_no_measure_keeps_a_matrix_of_all_inputs(name, sample):
+    """Of each only what grows with N is kept, but for the ranks of distances."""
+    n, d = 600, 8
+    measure, x = MEASURES[name], sample(n, d)
+    kinds = {"outputs": {"logits": x, "labels": x.argmax(axis=1)}}
+    kinds["posteriors"] = {"mean": x, "logvar": x}
+    given = kinds.get(measure.input_kind, x)
+    make = choose(name, MEASURES).describe
+    with_it, without = (
+        prepare(given, kind=measure.input_kind, describe=describe).nbytes
+        for describe in ({name: make}, {})
+    )
+    several = {"rsa": 2 * n * n, "cka_minibatch": 8 * n * 256 / 2, "rtd": 8 * 200 * 200}
+    assert 0 <= with_it - without <= several.get(name, 8 * n * (d * d + d))
