@@ -56,7 +56,7 @@ def compare(where, measures, layers, steps, latent, n_probe, _config, _run):
 
     runs = find_trained(where)
     names, probe = common_layers(runs, layers, latent), common_probe(runs, n_probe)
-    kinds = baselines_of(_config)
+    kinds = baselines_of(_config, runs)
     trained = choose_steps(runs, steps)
     untrained = choose_steps(runs, [0]) if "untrained" in kinds else []
     sources = list(dict.fromkeys(trained + untrained))

@@ -148,7 +148,8 @@ def test_untrained_networks_are_not_titled_trained(study):
 
 def test_a_comparison_says_what_it_is_about_to_do_and_does_it_once(study, capsys):
     asked = ["where.id=[1,2]", "n_probe=64", "measures=cka_linear,cka_debiased", "layers=[all]",
-             "steps=all", "baseline=untrained,shuffled", "standard_errors=True", "progress=False"]  # fmt: skip
+             "steps=all", "baseline=untrained,shuffled", "standard_errors=True",
+             "progress=False"]  # fmt: skip
     assert do(similarity, *asked) == 0
     told = capsys.readouterr().out
     run = find_runs({"experiment": "analysis.similarity"}, study)[-1]
@@ -234,6 +235,21 @@ def test_summary_fails_where_models_have_not_learned(study, capsys):
          "the models have no layer 'encoder.77'"),
         (similarity, ["where.tags=study", "where.experiment=unsupervised", "measures=cka"],
          "unknown measure 'cka'; did you mean"),
+        (similarity, ["where.id=[1,2]", "n_probe=3"],
+         "cka_debiased needs at least 4 inputs, got 3"),
+        (similarity, ["where.id=[1,2]", "baseline=untraind"],
+         "unknown baseline 'untraind'; did you"),
+        (similarity, ["where.id=1", "baseline=shuffled"], "but one run matches; name more runs"),
+        (similarity, ["where.id=[1,2]", "precision=float16"],
+         "unknown precision 'float16'; did you"),
+        (similarity, ["where.id=[1,2]", "pooling=position"], "unknown pooling 'position'; did you"),
+        (similarity, ["where.id=[1,2]", "latent=means"], "unknown latent 'means'; did you mean"),
+        (similarity, ["where.id=[1,2]", "measures=jsd"],
+         "run 1 (unsupervised) classifies no labels"),
+        (similarity, ["where.id=[1,2]", "measures=stochastic_shape", "layers=logits"],
+         "stochastic_shape compares posteriors, not logits; name mean among the layers"),
+        (similarity, ["where.id=[1,2]", "pooling=positions", "standard_errors=True"],
+         "standard errors take the rows for independent inputs"),
         (model_analysis, ["run=99"], "has no run 99"),
         (model_analysis, ["run=1", "step=3"], "has no weights of step 3; it has those of steps"),
         (model_analysis, ["run=1", "dci=best"], "unknown DCI method 'best'"),

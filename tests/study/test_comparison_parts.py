@@ -26,14 +26,14 @@ def sources(store_run, database, tmp_path, monkeypatch):
 
     monkeypatch.setenv("REPLEARN_HOME", str(tmp_path))
 
-    def make(model=PREDICTOR, poison=None, **config):
+    def make(model=PREDICTOR, poison=None, poison_with=float("nan"), **config):
         given = {"n_outputs": 10} if model is PREDICTOR else {}
         section = {"name": "digits", "validation": 0.1, "split_seed": 0}
         for seed in (0, 1):
             torch.manual_seed(seed)
             weights = make_model(model, (1, 8, 8), **given).state_dict()
             if poison is not None and seed == 1:
-                weights[poison] = torch.full_like(weights[poison], float("nan"))
+                weights[poison] = torch.full_like(weights[poison], poison_with)
             store_run(
                 {"seed": seed, "model": model, "dataset": section, "target": "labels",
                  "training": {"loss": {"name": "cross_entropy"}}, **config},
@@ -213,3 +213,20 @@ def test_a_network_that_diverged_is_named_with_its_layer(sources, probe, spread)
     compared = (compare_layers_on, here) if spread else (compare_layers,)
     with pytest.raises(InputError, match="'2/20/encoder.1' holds NaN or infinite values"):
         compared[0](*compared[1:], made, ["encoder.0", "encoder.1"], probe(made), "cka_linear")
+
+
+def test_a_constant_layer_is_nan_and_named_also_when_it_is_known(sources, probe):
+    made = sources(poison="encoder.1.0.weight", poison_with=0.0)
+    probe = probe(made)
+    for _ in range(2):
+        found = compare_layers(made, ["encoder.0", "encoder.1"], probe, "cka_linear")
+        (warning,) = found.warnings
+        assert warning.startswith("'2/20/encoder.1' is constant")
+        assert np.isnan(found.values["cka_linear"]).sum() == 7
+
+
+def test_fewer_than_four_inputs_are_refused(sources):
+    made = sources()
+    probe = common_probe([source.run for source in made], 3)
+    with pytest.raises(InputError, match="cka_debiased needs at least 4 inputs, got 3"):
+        compare_layers(made, ["logits"], probe, "cka_debiased")

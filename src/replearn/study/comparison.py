@@ -14,6 +14,7 @@ from replearn.analysis.similarity import (
     choose_all,
     compare_all,
 )
+from replearn.analysis.similarity.assembly import check_inputs
 from replearn.analysis.similarity.pace import Announce
 from replearn.dataset.altered import ALTERATIONS
 from replearn.errors import InputError, nearest
@@ -231,6 +232,7 @@ def compare_parts(
             "are of one image; leave standard_errors out, or give another pooling"
         )
     chosen = choose_all(listed(measures, "measures"), MEASURES)
+    check_inputs(chosen, {"the probe set": len(probe.indices)})
     parts, warnings = parts_of(chosen, sources, layers, probe, **options)
     found = [compare(part) for part in parts]
     labels = [source.label(layer) for source in sources for layer in layers]

@@ -11,6 +11,7 @@ from replearn.analysis.similarity.pace import Outlook
 from replearn.errors import InputError, nearest
 from replearn.registry import lookup
 from replearn.runs.rebuild import choose_device
+from replearn.runs.run import Run
 from replearn.study.comparison import compare_layers, listed
 from replearn.study.probes import Probe
 from replearn.study.representations import Source
@@ -31,11 +32,15 @@ def check_comparison(config: Mapping[str, Any]) -> None:
     baselines_of(config)
 
 
-def baselines_of(config: Mapping[str, Any]) -> list[str]:
+def baselines_of(config: Mapping[str, Any], runs: Sequence[Run] | None = None) -> list[str]:
     """Return those of BASELINES that `baseline` names; True is untrained, and False is none.
 
+    Args:
+        config: of an analysis.
+        runs: what is compared, if they are known.
+
     Raises:
-        InputError: if there is no such baseline.
+        InputError: if there is no such baseline, or shuffled images are asked for of one run.
     """
     asked = config["baseline"]
     if asked in (False, None, [], ()):
@@ -44,6 +49,11 @@ def baselines_of(config: Mapping[str, Any]) -> list[str]:
     for name in named:
         if name not in BASELINES:
             raise InputError(f"unknown baseline {name!r}; {nearest(str(name), BASELINES)}")
+    if "shuffled" in named and runs is not None and len(runs) == 1:
+        raise InputError(
+            "baseline=shuffled compares runs that see the images in different orders, but one run "
+            "matches; name more runs, or leave it out"
+        )
     return named
 
 
@@ -76,13 +86,8 @@ def compare_shuffled(
     """Return it with the images in another order for each run, computed by this process.
 
     Raises:
-        InputError: as `compare_layers`; or if there is one run, which has one order.
+        InputError: as `compare_layers`.
     """
-    if len({source.run.id for source in sources}) < 2:
-        raise InputError(
-            "baseline=shuffled compares runs that see the images in different orders, but one run "
-            "matches; name more runs, or leave it out"
-        )
     print("with the images in another order for each run:")
     progress, told = progress_bars() if config["progress"] else None, _Clock(None)
     options = comparison_options(config) | {"announce": told.announce, "shuffled": True}
