@@ -18,6 +18,7 @@ ex.add_config(
     where={},  # which runs
     by=None,  # the config path that parts them into groups, or several
     measures=["resi"],
+    without=None,  # measures to leave out of a group, such as rtd, which takes seconds a pair
     layers=["last"],  # below the outputs; or all, or names: a,b
     order=True,  # look at the order of all layers of each network, too
     outputs=None,  # correlate with jsd, disagreement, accuracy_difference; None: of classifiers
@@ -30,34 +31,20 @@ ex.add_named_config("fast", n_probe=64, measures=["cka_debiased", "jaccard"], pe
 
 
 @ex.main
-def compare(where, by, measures, layers, order, outputs, correlation, permutations, n_probe,
-            pooling, seed, progress, _run):  # fmt: skip
-    """Return what each measure scores in each test at the first layer."""
+def compare(where, order, progress, _config, _run):
+    """Return how many runs and groups there are, and the AUPRC of each measure."""
     from replearn.analysis.similarity import progress_bars
-    from replearn.study.comparison import common_probe
-    from replearn.study.config_groups import find_groups, other_differences
+    from replearn.study.group_plan import plan_tests
     from replearn.study.group_results import show
-    from replearn.study.group_tests import GroupTests, choose_layers, choose_outputs
     from replearn.study.results import results_of
     from replearn.study.selection import find_trained, without_repetitions
 
     runs = without_repetitions(find_trained(where))
-    groups = find_groups(runs, by)
-    names, outputs = choose_layers(runs, layers), choose_outputs(runs, outputs)
-    probe = common_probe(runs, n_probe)
-    if other := other_differences(groups, by):
-        print(f"warning: runs of one group also differ in {', '.join(other)}", file=sys.stderr)
-    print(f"{len(runs)} runs in {len(groups)} groups: {', '.join(groups)}")
-    tests = GroupTests(
-        groups, probe, outputs, correlation, permutations, seed, {"pooling": pooling}
-    )
-    with results_of(_run, "Tests on groups", runs, probe=f"{len(probe.indices)} images") as results:
-        bars = progress_bars() if progress else None
-        found = [tests.of_layer(layer, measures, bars) for layer in names]
-        found += [tests.of_order(measures, bars)] if order else []
-        for warning in dict.fromkeys(sentence for _, warnings in found for sentence in warnings):
-            print(f"warning: {warning}", file=sys.stderr)
-        return show(results, tests, [score for scores, _ in found for score in scores], names)
+    tests, layers, measures = plan_tests(runs, _config)
+    n = len(tests.probe.indices)
+    with results_of(_run, "Tests on groups", runs, probe=f"{n} images") as results:
+        scores = tests.run(layers, measures, order, progress_bars() if progress else None)
+        return show(results, tests, scores, layers)
 
 
 if __name__ == "__main__":

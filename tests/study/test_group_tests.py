@@ -19,6 +19,7 @@ from replearn.errors import InputError
 from replearn.runs.query import find_runs
 from replearn.study.comparison import common_probe
 from replearn.study.config_groups import find_groups
+from replearn.study.group_plan import choose_layers, choose_measures, choose_outputs
 from replearn.study.group_results import (
     HEADINGS,
     Overview,
@@ -28,14 +29,7 @@ from replearn.study.group_results import (
     latex_table,
     printout,
 )
-from replearn.study.group_tests import (
-    LAYERS,
-    OUTPUTS,
-    GroupTests,
-    Score,
-    choose_layers,
-    choose_outputs,
-)
+from replearn.study.group_tests import LAYERS, OUTPUTS, GroupTests, Score
 
 MODEL = {"name": "predictor", "encoder": "murphy"}
 MEASURES = ["cka_debiased", "procrustes_angular", "linear_regression"]
@@ -172,6 +166,19 @@ def test_outputs_are_compared_where_all_runs_classify_labels(store):
         choose_outputs(runs[:1], "jds")
 
 
+def test_measures_are_left_out_of_a_group_by_name():
+    resi = [spec["name"] for spec in choose_measures("resi", None)]
+    assert len(resi) == 24
+    assert [s["name"] for s in choose_measures(["resi"], "rtd")] == [x for x in resi if x != "rtd"]
+    assert choose_measures("cka_linear,jaccard:k=5", ["cka_linear"]) == [
+        {"name": "jaccard", "k": 5}
+    ]
+    with pytest.raises(InputError, match="without=rdt is none of the measures; did you mean 'rtd'"):
+        choose_measures("resi", "rdt")
+    with pytest.raises(InputError, match="jsd compares outputs, and groups are tested by activat"):
+        choose_measures("jsd", None)
+
+
 def test_impossible_tests_are_refused_at_once():
     with pytest.raises(InputError, match="unknown correlation 'kendal'"):
         GroupTests({}, SimpleNamespace(), correlation="kendal")
@@ -300,7 +307,7 @@ def test_the_analysis_leaves_a_table_figures_and_all_scores(store, database, do)
     # Once more: every pair is known.
     again, _ = do(*words, "layers=last", "order=False")
     newest = find_runs({"experiment": "analysis.groups"}, database)[-1]
-    assert again == 0 and "layer_violations" not in str(newest.result)
+    assert again == 0 and b"layer_violations" not in newest.read("groups.csv")
     assert {k: newest.result[k] for k in newest.result} == pytest.approx(
         {k: run.result[k] for k in newest.result}
     )

@@ -67,7 +67,7 @@ def show(
     """Write groups.csv with all scores, and a table and a figure of each layer; print the tables.
 
     Returns:
-        measure -> what it scored at the first layer, for the result of the run.
+        for the result of the run: how many runs and groups, and each AUPRC at the first layer.
     """
     results.text("groups.csv", frame(scores).to_csv(index=False))
     for layer in layers:
@@ -83,12 +83,9 @@ def show(
     if len(layers) > 1:
         _draw_layers(results, scores, layers)
     first = Overview(scores, layers[0])
-    return {
-        f"{measure}_{test}": first.score(measure, test).value
-        for measure in first.measures
-        for test in first.tests
-        if not isnan(first.score(measure, test).value)
-    }
+    found = {measure: first.score(measure, "auprc").value for measure in first.measures}
+    numbers = {f"{measure}_auprc": value for measure, value in found.items() if not isnan(value)}
+    return {"runs": len(tests.runs), "groups": len(tests.groups), **numbers}
 
 
 def frame(scores: Sequence[Score]) -> "pandas.DataFrame":
@@ -218,7 +215,7 @@ def _plain(score: Score) -> str:
     if isnan(score.value):
         return "–"
     text = f"{score.value:.2f}"
-    if score.half_width > 0:
+    if score.half_width >= 0.005:
         text += f" ± {score.half_width:.2f}"
     if not isnan(score.p):
         text += f" ({_p(score.p)})"
@@ -228,7 +225,7 @@ def _plain(score: Score) -> str:
 def _latex(score: Score) -> str:
     if isnan(score.value):
         return "--"
-    half = "" if not score.half_width > 0 else rf" \pm {score.half_width:.2f}"
+    half = "" if not score.half_width >= 0.005 else rf" \pm {score.half_width:.2f}"
     p = "" if isnan(score.p) else rf"\,{{\footnotesize({_p(score.p)})}}"
     return f"${score.value:.2f}{half}{p}$"
 

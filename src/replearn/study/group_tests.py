@@ -1,5 +1,6 @@
 """Tests of similarity measures on groups of runs that differ by design, as the ReSi benchmark's."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
@@ -20,12 +21,11 @@ from replearn.analysis.group_scores import (
 from replearn.analysis.pair_correlation import check_method, pairs_test, without_last_digits
 from replearn.analysis.similarity import MEASURES, SimilarityResult, choose
 from replearn.analysis.statistics import student_interval
-from replearn.errors import InputError, nearest
 from replearn.runs.config import at_least_one
 from replearn.runs.run import Run
-from replearn.study.comparison import choose_steps, common_layers, compare_layers, listed
+from replearn.study.comparison import choose_steps, common_layers, compare_layers
 from replearn.study.probes import Probe
-from replearn.study.representations import Source, networks
+from replearn.study.representations import Source
 
 OUTPUTS = ("jsd", "disagreement", "accuracy_difference")
 SEPARATION = {"auprc": auprc, "violation_rate": violation_rate}
@@ -58,49 +58,6 @@ class Score:
     half_width: float = nan
     p: float = nan
     n: int = 0
-
-
-def choose_layers(runs: Sequence[Run], asked: Any) -> list[str]:
-    """Return the layers to compare: `last`, the one below the outputs, or as `common_layers`.
-
-    Of auto-encoders `last` is the mean of the latents.
-
-    Raises:
-        InputError: as `common_layers`; or if the last layers have different names.
-    """
-    if listed(asked, "layers") != ["last"]:
-        return common_layers(runs, asked)
-    last = dict.fromkeys(
-        model.layers()[-2] if model.kind == "predictor" else "mean"  # type: ignore[operator]
-        for model in networks(runs).values()
-    )
-    if len(last) > 1:
-        raise InputError(
-            f"the last layers of the runs have different names ({', '.join(last)}); give "
-            f"layers=NAME, one that all have"
-        )
-    return list(last)
-
-
-def choose_outputs(runs: Sequence[Run], asked: Any) -> list[str]:
-    """Return the measures of outputs to compare with: those named, or all if runs classify labels.
-
-    Raises:
-        InputError: if they are named, and a run does not classify labels, or one is unknown.
-    """
-    other = [run for run in runs if not _classifies(run)]
-    if asked is None:
-        return [] if other else list(OUTPUTS)
-    named = list(asked) if asked in ([], ()) else listed(asked, "outputs")
-    for name in named:
-        if name not in OUTPUTS:
-            raise InputError(f"unknown measure of outputs {name!r}; {nearest(str(name), OUTPUTS)}")
-    if named and other:
-        raise InputError(
-            f"run {other[0].id} ({other[0].experiment}) classifies no labels, so there are no "
-            f"outputs to compare; leave outputs out"
-        )
-    return named
 
 
 @dataclass(frozen=True)
@@ -149,6 +106,20 @@ class GroupTests:
         sizes = [len(members) for members in self.groups.values()]
         pairs = [(m * (m - 1) // 2, m * (sum(sizes) - m)) for m in sizes]
         return float(np.mean([chance_auprc(*each) for each in pairs]))
+
+    def run(
+        self, layers: Sequence[str], measures: Any, order: bool = True, progress: Any = None
+    ) -> list[Score]:
+        """Return what measures score at some layers, and of the order of all; print warnings."""
+        found = [self.of_layer(layer, measures, progress) for layer in layers]
+        found += [self.of_order(measures, progress)] if order else []
+        first: dict[str, list[str]] = {}  # the same of many networks is said once
+        for warning in (sentence for _, warnings in found for sentence in warnings):
+            first.setdefault(warning.partition(":")[0], []).append(warning)
+        for own in first.values():
+            more = f" (and {len(own) - 1} more of these)" if len(own) > 1 else ""
+            print(f"warning: {own[0]}{more}", file=sys.stderr)
+        return [score for scores, _ in found for score in scores]
 
     def of_layer(
         self, layer: str, measures: Any, progress: Any = None
@@ -243,11 +214,6 @@ def _matrices(found: SimilarityResult, labels: Sequence[str]) -> list[tuple[str,
         )
         for measure, values in found.values.items()
     ]
-
-
-def _classifies(run: Run) -> bool:
-    loss = (run.config.get("training") or {}).get("loss") or {}
-    return run.config.get("target") == "labels" and loss.get("name") == "cross_entropy"
 
 
 def _or_nan(value: float | None) -> float:
