@@ -129,6 +129,13 @@ def scale_part(quick: bool) -> str:
     return scale_text(quick)
 
 
+def similarity_part(quick: bool) -> str:
+    """What comparing representations costs, of the peak, of other libraries, of memory."""
+    from benchmark.similarity import similarity_text
+
+    return similarity_text(quick)
+
+
 PARTS: dict[str, Callable[[bool], str]] = {
     "training": training_part,
     "precision": precision_part,
@@ -137,6 +144,7 @@ PARTS: dict[str, Callable[[bool], str]] = {
     "datasets": datasets_part,
     "sweeps": sweeps_part,
     "scale": scale_part,
+    "similarity": similarity_part,
 }
 # Of the docs; other parts stand in benchmarks.md.
 PAGES = {"datasets": "datasets.md", "scale": "scale.md"}
