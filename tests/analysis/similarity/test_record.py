@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import numpy as np
 import pytest
 
 from replearn.analysis.pair_store import PairStore
 from replearn.analysis.similarity import compare_all
-from replearn.analysis.similarity.pace import Pace
+from replearn.analysis.similarity.pace import Pace, measure_pace
 from replearn.errors import InputError
 
 # A symmetric measure with a null and a standard error, one that has no symmetry, a distance.
@@ -219,3 +220,26 @@ def test_the_pace_is_solved_for_the_size_of_a_block():
     # Ten representations of which all are in one block:
     # 10 · 2 s + (10 + 2 · 55 / 10) · 0.1 s + 55 · 0.1 s.
     assert Pace(2.0, 0.1, 0.1).seconds(10, 55) == pytest.approx(20 + 2.1 + 5.5)
+
+
+def test_the_pace_is_that_of_the_parts(monkeypatch):
+    """Of a computation that takes 4 s a member and 2 s a pair, and 3 s to read each."""
+    clock = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+
+    def prepared(index):
+        clock[0] += 3.0
+        return index
+
+    def compute(member, pair):
+        def takes(chosen, sample):
+            n = len(sample)
+            clock[0] += member * n + pair * n * (n + 1) / 2
+
+        return takes
+
+    pace = measure_pace([], prepared, list(range(20)), compute(0.004, 0.002))
+    assert (pace.reading, pace.member, pace.pair) == pytest.approx((3, 0.004, 0.002))
+    # Where the first pairs take long, they are all that is measured.
+    assert measure_pace([], prepared, [1, 2, 3, 4], compute(0, 60)).pair == pytest.approx(60)
+    assert measure_pace([], lambda i: None, [1], compute(1, 1)) == Pace(0, 0, 0)

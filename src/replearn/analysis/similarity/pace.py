@@ -10,11 +10,11 @@ from replearn.analysis.similarity.measure import Chosen
 from replearn.analysis.similarity.representation import Representation
 
 # Representations that are read for the estimate: about the layers of one network, which are made in
-# one pass; and those of them that are compared.
+# one pass; and how many of them are compared.
 _READ, _COMPARED = 16, 8
 # What a block should take: it is what an interruption may lose.
 _BLOCK_SECONDS = 20.0
-_LONG = 0.5  # seconds after which the first pairs say enough
+_LONG = 0.5  # seconds after which half of these say enough
 
 
 @dataclass(frozen=True)
@@ -84,33 +84,30 @@ def measure_pace(
         indices: what has to be read.
         compute: computes the block of some representations with themselves.
     """
-    sample: list[Representation] = []
     start = time.perf_counter()
-    for i in indices[:_READ]:
-        one = prepared(i)
-        if one is not None and len(sample) < _COMPARED:
-            sample.append(one)
-    reading = (time.perf_counter() - start) / max(1, len(indices[:_READ]))
-    if not sample:
+    found = [prepared(i) for i in indices[:_READ]]
+    reading = (time.perf_counter() - start) / max(1, len(found))
+    there = [one for one in found if one is not None]
+    if not there:
         return Pace(reading, 0.0, 0.0)
+    # From all over a network: its layers differ in size.
+    at = np.linspace(0, len(there) - 1, min(_COMPARED, len(there))).round().astype(int)
+    sample = [there[i] for i in at]
 
-    def seconds(n: int) -> float:
+    def seconds(part: list[Representation]) -> float:
         start = time.perf_counter()
-        compute(chosen, sample[:n])
+        compute(chosen, part)
         return time.perf_counter() - start
 
-    first = seconds(1)
-    if first > _LONG:  # the very first also imports
-        first = seconds(1)
-    if len(sample) < 3 or first > _LONG:
-        return Pace(reading, 0.0, first)
-    few = seconds(2)
-    if few > _LONG or len(sample) == 3:
-        return Pace(reading, 0.0, few / 3)
+    seconds(sample[:1])  # the very first also imports
+    few, n = sample[::2], len(sample)
+    m = len(few)
+    some = seconds(few)
+    if some > _LONG or n < 4:
+        return Pace(reading, 0.0, some / (m * (m + 1) / 2))
     # Seconds of n members and n (n + 1) / 2 pairs, from two sizes.
-    n = len(sample)
-    many = seconds(n)
-    pair = (many / n - few / 2) / ((n + 1) / 2 - 1.5)
-    if pair <= 0:  # rounding of the clock, or another process
-        return Pace(reading, many / n, 0.0)
-    return Pace(reading, max(0.0, few / 2 - 1.5 * pair), pair)
+    many = seconds(sample)
+    pair = 2 * (many / n - some / m) / (n - m)
+    if pair <= 0:  # another process came between
+        return Pace(reading, 0.0, many / (n * (n + 1) / 2))
+    return Pace(reading, max(0.0, some / m - pair * (m + 1) / 2), pair)
