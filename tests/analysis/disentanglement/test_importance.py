@@ -17,7 +17,7 @@ from replearn.analysis.disentanglement import (
 )
 from replearn.errors import InputError
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "disentanglement.npz"
+GOLDEN = Path(__file__).parents[2] / "golden" / "disentanglement.npz"
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_fast_form_of_noise_scores_nothing(golden):
 
 @pytest.mark.slow
 def test_fast_form_of_a_mixture_is_near_the_reference(golden):
-    # disentanglement_lib gives D = .121, C = .119 at N = 1000 (composition spec, section 5).
+    # disentanglement_lib gives D = .121, C = .119 at N = 1000 (its published code).
     found = run(golden, "mixture", n=1000)
     assert found.disentanglement == pytest.approx(0.121, abs=5e-2)
     assert found.completeness == pytest.approx(0.119, abs=5e-2)
@@ -140,6 +140,54 @@ def test_reference_importances_are_those_of_disentanglement_lib(golden, code):
     )
     np.testing.assert_allclose(found.importance, golden[f"gbt1000_{code}"][:, :2], atol=1e-2)
     assert found.method == "reference: gradient-boosted trees (published), N = 1000/500"
+
+
+@pytest.mark.parametrize("code, expected", [("perfect", 1.0), ("noise", 0.9999999995)])
+def test_lasso_is_that_of_disent_and_gen_but_for_noise(golden, code, expected):
+    matrix = golden[f"lasso_iclr21_{code}"]
+    assert disentanglement(matrix)[0] == pytest.approx(expected, abs=1e-3)
+    found = run(golden, code, n=10_000, n_test=5_000, method="lasso", active=True)
+    np.testing.assert_allclose(found.importance, matrix, atol=1e-3)
+    # The published score of noise is that of the last coefficient that the lasso left.
+    assert found.disentanglement == pytest.approx(expected if code == "perfect" else 0, abs=1e-3)
+    assert found.informativeness == pytest.approx(1 if code == "perfect" else 0, abs=5e-3)
+    assert found.told.all() == (code == "perfect")
+    assert ("not told better than by chance" in found.note) == (code == "noise")
+
+
+def test_lasso_of_a_mixture_is_that_of_disent_and_gen(golden):
+    # Its published code gave D = .330, for a number of inputs that was not recorded.
+    found = run(golden, "mixture", n=10_000, n_test=5_000, method="lasso")
+    assert found.disentanglement == pytest.approx(0.330, abs=1e-2)
+    assert found.informativeness >= 0.949
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code, score", [("perfect", 1.0), ("noise", 0.0)])
+def test_regression_forest(golden, code, score):
+    found = dci(
+        golden[f"code_{code}_train"][:2000],
+        golden["factors_train"][:2000, :2],
+        golden[f"code_{code}_test"][:500],
+        golden["factors_test"][:500, :2],
+        method="forest",
+        active=True,
+    )
+    np.testing.assert_allclose(found.importance, golden[f"rf2000_{code}"][:, :2], atol=2e-2)
+    assert found.disentanglement == pytest.approx(score, abs=2e-2)
+    assert found.completeness == pytest.approx(score, abs=2e-2)
+    # R² of noise is below 0: the trees have learned by heart.
+    assert found.informativeness > 0.99 if score else -0.3 < found.informativeness < 0
+    assert abs(found.chance) < 0.02
+
+
+def test_one_latent_of_noise_is_not_complete():
+    rng = np.random.default_rng(0)
+    codes, factors = rng.standard_normal((600, 1)), rng.integers(0, 3, (600, 2))
+    for method in ("fast", "lasso", "forest"):
+        found = dci(codes, factors, method=method)
+        # All importance of a column is on the only latent, for whatever reason.
+        assert found.disentanglement == found.completeness == 0 and not found.told.any()
 
 
 def small(n=240, seed=0):
