@@ -19,7 +19,11 @@ def test_relative_links_and_pictures_exist(page):
 @pytest.mark.parametrize(
     ("page", "names", "command"),
     [
-        ("benchmarks", {"training", "precision", "startup", "queries", "sweeps"}, "bin/benchmark"),
+        (
+            "benchmarks",
+            {"training", "precision", "startup", "queries", "sweeps", "similarity"},
+            "bin/benchmark",
+        ),
         ("scale", {"scale"}, "bin/benchmark scale"),
         ("reliability", {"chaos"}, "python -m chaos"),
     ],

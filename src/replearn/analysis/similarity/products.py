@@ -49,8 +49,8 @@ class Products:
         self.memory = memory
         self.tell = progress or (lambda stage, done, total: None)
         self.arithmetic = arithmetic(precision, device)
-        bear = all(r.bears_float32 for r in self.rows + self.columns)
-        self.safe = self.arithmetic if bear else arithmetic("float64", device)
+        bear = precision == "float64" or all(r.bears_float32 for r in self.rows + self.columns)
+        self.safe = self.arithmetic if bear else arithmetic("float64", device)  # for Gram matrices
 
     @property
     def reverse(self) -> "Products":
