@@ -19,7 +19,8 @@ class Run(SimpleNamespace):
 def network(run_id, beta, seed, step):
     config = {"seed": seed, "beta": beta}
     identity = {"group_hash": f"hash of {beta}"}
-    return Run(id=run_id, experiment="unsupervised", config=config, identity=identity), step
+    more = {"identity": identity, "completion": None}  # no weights of step 0 are stored
+    return Run(id=run_id, experiment="unsupervised", config=config, **more), step
 
 
 @pytest.fixture

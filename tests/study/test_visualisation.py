@@ -8,8 +8,9 @@ import pytest
 from replearn.analysis.similarity import SimilarityResult
 from replearn.errors import InputError
 from replearn.runs.query import find_runs
-from replearn.study.compared import Compared, kind_title, mean_of_known
+from replearn.study.compared import Compared, kind_title
 from replearn.study.comparison import Source
+from replearn.study.run_pairs import mean_of_known
 from replearn.study.visualisation import check_picture, side
 from replearn.study.visualisation_lines import curve, draw_layer_list, draw_layer_pair
 from replearn.study.visualisation_maps import draw_heatmaps, layer_maps

@@ -154,16 +154,6 @@ def kind_title(name: str) -> str:
     return {"step": "optimiser step"}.get(name, short_names([name])[name])
 
 
-def mean_of_known(stack: Array) -> Array:
-    """Return the mean over the first axis of what is not NaN; NaN where nothing is known.
-
-    A layer that is constant in one run has no value there; the mean is over the others.
-    """
-    known = ~np.isnan(stack)
-    total = np.where(known, stack, 0.0).sum(axis=0)
-    return np.divide(total, known.sum(0), out=np.full(total.shape, np.nan), where=known.any(0))
-
-
 def _alike(one: Source, other: Source) -> bool:
     return one.run.id != other.run.id or one.step == other.step
 

@@ -4,9 +4,6 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from replearn.analysis.pair_store import PairStore
 from replearn.analysis.similarity import (
     MEASURES,
@@ -125,6 +122,8 @@ def choose_steps(runs: Sequence[Run], asked: str | int | Sequence[str | int]) ->
     for run in runs:
         kept = run.checkpoints
         for step in named:
+            if isinstance(step, str) and step.isdecimal():
+                step = int(step)
             if isinstance(step, bool) or not (isinstance(step, int) or step in ("last", "all")):
                 raise InputError(f"steps must be last, all, or a list of steps, got {asked!r}")
             wanted = kept if step == "all" else kept[-1:] if step == "last" else [int(step)]
@@ -239,34 +238,6 @@ def compare_parts(
     return SimilarityResult.joined(
         labels, len(probe.indices), [one.label for one in chosen], found, warnings
     )
-
-
-def between_runs(
-    result: SimilarityResult,
-    measure: str,
-    sources: Sequence[Source],
-    layers: Sequence[str],
-    matrix: NDArray[np.float64] | None = None,
-) -> NDArray[np.float64]:
-    """Return the mean (L, L) over ordered pairs of different runs, layer by layer.
-
-    Of a single run it is the matrix of that run's own layers. `matrix` is what the mean is of, by
-    default the values of the measure.
-    """
-    place = {label: i for i, label in enumerate(result.labels)}
-    matrix = result.values[measure] if matrix is None else matrix
-    blocks = []
-    for one in sources:
-        for other in sources:
-            if one.run.id != other.run.id or len(sources) == 1:
-                rows = [place[one.label(layer)] for layer in layers]
-                columns = [place[other.label(layer)] for layer in layers]
-                blocks.append(matrix[np.ix_(rows, columns)])
-    stack = np.stack(blocks)
-    known = ~np.isnan(stack)
-    # A layer that is constant in one run has no value there; the mean is over the others.
-    total = np.where(known, stack, 0).sum(0)
-    return np.divide(total, known.sum(0), out=np.full(total.shape, np.nan), where=known.any(0))
 
 
 def _architecture(run: Run) -> str:

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from replearn.analysis.figures import heatmap_panel
 from replearn.analysis.similarity import MEASURES, SimilarityResult
 from replearn.analysis.statistics import Interval
-from replearn.study.comparison import Source, between_runs
+from replearn.study.representations import Source
 from replearn.study.results import Results
+from replearn.study.run_pairs import began_alike, between_runs, independent_pairs
 from replearn.study.seed_groups import same_layer_in_groups, seed_groups, sentence
 
 
@@ -29,8 +30,8 @@ def draw_layer_maps(
     compared (`shuffled`). The differences to each have maps of their own.
     """
     last = last_of(trained)
-    if {s.step for s in last} == {0}:
-        untrained = []  # they are what was asked for
+    if {s.step for s in last} == {0} or began_alike(untrained):
+        untrained = []  # they are what was asked for, or one and the same network
     numbers: dict[str, float | int] = {"runs": len(last), "representations": len(found.labels)}
     for label in found.values:
         measure = MEASURES[label.partition(":")[0]]
@@ -118,7 +119,9 @@ def _what_is_averaged(label: str, sources: Sequence[Source]) -> str:
     if n == 1:
         return f"{label}: the layers of one run."
     parted = f", which are of {groups} groups that differ in more than seeds" if groups > 1 else ""
-    return f"{label}: mean over the {n * (n - 1)} ordered pairs of {n} runs{parted}."
+    kind = "the same" if began_alike(sources) else "different"
+    pairs = f"{len(independent_pairs(sources))} ordered pairs, each begun with {kind} weights"
+    return f"{label}: mean over the {pairs}, of {n} runs{parted}."
 
 
 def _within_groups(label: str, intervals: dict[str, Interval]) -> dict[str, float]:

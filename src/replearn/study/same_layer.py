@@ -11,6 +11,7 @@ from replearn.analysis.tables import Column, Group
 from replearn.study.layer_maps import file_name, last_of
 from replearn.study.representations import Source
 from replearn.study.results import Results
+from replearn.study.run_pairs import began_alike
 from replearn.study.seed_groups import seed_groups
 from replearn.study.summary import seeds_of
 
@@ -85,7 +86,7 @@ def _row(
     members = [members[i] for i in there]
     matrices = {"value": of(own, members)}
     first = [before[source.run.id] for source in members if source.run.id in before]
-    if len(first) == len(members) and first != members:
+    if len(first) == len(members) and first != members and not began_alike(first):
         matrices["above_untrained"] = matrices["value"] - of(own, first)
     if label in found.nulls and np.nanmax(np.abs(found.nulls[label]), initial=0.0) > 0:
         matrices["null"] = of(found.nulls[label], members)

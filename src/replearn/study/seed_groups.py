@@ -8,7 +8,8 @@ from replearn.analysis.similarity import SimilarityResult
 from replearn.analysis.statistics import Interval, pairs_interval
 from replearn.runs.run import Run
 from replearn.runs.where import paths
-from replearn.study.comparison import Source, between_runs
+from replearn.study.representations import Source
+from replearn.study.run_pairs import between_runs
 from replearn.study.summary import short_names, varied_paths
 
 

@@ -11,9 +11,10 @@ from replearn.runs.run import Run
 from replearn.study.compared import SHOWN, Compared
 from replearn.study.comparison import Source, choose_steps, common_layers, listed
 from replearn.study.results import Results
+from replearn.study.run_pairs import PAIRS, pair_kind
 from replearn.study.selection import find_trained, without_repetitions
 from replearn.study.visualisation_lines import draw_layer_list, draw_layer_pair
-from replearn.study.visualisation_maps import PAIRS, draw_heatmaps, pair_kind
+from replearn.study.visualisation_maps import draw_heatmaps
 from replearn.study.visualisation_points import draw_dendrogram, draw_mds, draw_tsne
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,18 +9,13 @@ from numpy.typing import NDArray
 from replearn.analysis.figures import heatmap_panel
 from replearn.analysis.similarity import MEASURES
 from replearn.errors import InputError
-from replearn.study.compared import SHOWN, Compared, kind_title, mean_of_known
+from replearn.study.compared import SHOWN, Compared, kind_title
 from replearn.study.comparison import Source
 from replearn.study.layer_maps import file_name
 from replearn.study.results import Results
-from replearn.training.checkpoints import weights_name
+from replearn.study.run_pairs import PAIRS, mean_of_known, pair_kind
 
 MOST_MAPS = 36
-PAIRS = {
-    "different": "of networks that began with different weights",
-    "start": "of different runs that began with the same weights",
-    "same": "of a run with itself",
-}
 
 
 @dataclass(frozen=True)
@@ -126,19 +120,6 @@ def layer_maps(
             LayerMap(_words(each, a), _words(each, b), mean_of_known(stack), len(members), runs)
         )
     return found
-
-
-def pair_kind(one: Source, other: Source) -> str:
-    """Return which of PAIRS two networks are; the weights of step 0 tell where they began."""
-    if one.run.id == other.run.id:
-        return "same"
-    starts = [_start(source) for source in (one, other)]
-    return "start" if starts[0] == starts[1] else "different"
-
-
-def _start(source: Source) -> Any:
-    stored = (source.run.completion or {}).get("artifacts", {})
-    return stored.get(weights_name(0), {}).get("sha256", source.run.id)
 
 
 def _titles(maps: Sequence[LayerMap]) -> tuple[list[str], str]:
