@@ -47,7 +47,7 @@ def check_computers(config, command_name, logger):
 def compare(where, measures, layers, steps, latent, n_probe, _config, _run):
     """Return the mean similarity of the same layer in different runs, trained and untrained."""
     from replearn.study.comparison import choose_steps, common_layers, common_probe
-    from replearn.study.layer_maps import draw_layer_maps
+    from replearn.study.layer_maps import draw_layer_maps, last_of
     from replearn.study.results import results_of
     from replearn.study.same_layer import same_layer_tables
     from replearn.study.selection import find_trained
@@ -61,11 +61,12 @@ def compare(where, measures, layers, steps, latent, n_probe, _config, _run):
     untrained = choose_steps(runs, [0]) if "untrained" in kinds else []
     sources = list(dict.fromkeys(trained + untrained))
     print(f"{len(runs)} runs, {len(names) * len(sources):,} representations")
-    with results_of(_run, "Similarity of layers", runs, probe=f"{n_probe} images") as results:
+    images = f"{len(probe.indices)} images"
+    with results_of(_run, "Similarity of layers", runs, probe=images) as results:
         found = compare_as_told(_config, sources, names, probe)
         shuffled = None
         if "shuffled" in kinds:
-            shuffled = compare_shuffled(_config, trained, names, probe)
+            shuffled = compare_shuffled(_config, last_of(trained), names, probe)
             results.arrays("shuffled", **shuffled.arrays())
         for warning in found.warnings:
             print(f"warning: {warning}", file=sys.stderr)

@@ -126,6 +126,7 @@ def test_steps_are_chosen_by_number_or_word(train):
     assert [s.step for s in choose_steps([run], "last")] == [20]
     assert [s.step for s in choose_steps([run], "all")] == [0, 20]
     assert [s.step for s in choose_steps([run], [0, "last", 20])] == [0, 20]
+    assert [s.step for s in choose_steps([run], "0,last")] == [0, 20]
     with pytest.raises(InputError, match="steps must be last, all, or a list of steps, got 'frst'"):
         choose_steps([run], "frst")
 

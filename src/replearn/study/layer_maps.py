@@ -79,7 +79,7 @@ def _baselines(
     null = found.nulls.get(label)
     if null is not None and np.nanmax(np.abs(null), initial=0.0) > 0:
         means = between_runs(found, label, last, layers, null)
-        baselines["null"] = "by chance (all pairings of inputs)", means
+        baselines["null"] = "chance (all pairings of inputs)", means
     if shuffled is not None:
         means = between_runs(shuffled, label, last, layers)
         baselines["shuffled"] = "shuffled images", means
