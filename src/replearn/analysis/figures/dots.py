@@ -75,7 +75,7 @@ def dot_panels(rows: Sequence[str], panels: Sequence[Dots], note: str = "") -> F
         axes.set_ylim(len(rows) - 0.3, -0.7)
         axes.set_yticks(at, rows if i == 0 else [""] * len(rows))
         axes.tick_params(axis="y", length=0)
-        axes.xaxis.set_major_locator(MaxNLocator(2, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_locator(MaxNLocator(2, steps=[1, 5, 10]))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.spines[["top", "right", "left"]].set_visible(False)
         title = axes.set_title("", size=5.8)
