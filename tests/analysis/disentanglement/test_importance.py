@@ -1,7 +1,5 @@
 """DCI against disentanglement_lib's numbers, and the ways in which such scores have misled."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -16,14 +14,6 @@ from replearn.analysis.disentanglement import (
     disentanglement,
 )
 from replearn.errors import InputError
-
-GOLDEN = Path(__file__).parents[2] / "golden" / "disentanglement.npz"
-
-
-@pytest.fixture(scope="module")
-def golden():
-    with np.load(GOLDEN) as file:
-        return dict(file)
 
 
 @pytest.mark.parametrize(
@@ -70,20 +60,9 @@ def test_laws_of_the_scores(importance):
     assert disentanglement(importance)[0] == pytest.approx(completeness(importance.T)[0], abs=1e-12)
 
 
-def mixture(golden, split, n):
-    """The rotated code of the golden README: every latent depends on every factor."""
-    factors, sizes = golden[f"factors_{split}"][:n].astype(np.int64), golden["factor_sizes"]
-    index = sum(factors[:, k] * int(np.prod(sizes[k + 1 :])) for k in range(5))
-    row = ((index * 2654435761) % 2**32) >> 20
-    u = (factors - (sizes - 1) / 2) / np.sqrt((sizes**2 - 1) / 12)
-    return u @ golden["mixing"] + 0.1 * golden["noise_table"][row]
-
-
-def run(golden, code, n=2000, n_test=500, **options):
+def run(golden, encode, n=2000, n_test=500, **options):
     def codes(split, count):
-        if code == "mixture":
-            return mixture(golden, split, count)
-        return golden[f"code_{code}_{split}"][:count]
+        return encode(golden[f"factors_{split}"][:count])
 
     return dci(
         codes("train", n),
@@ -96,8 +75,8 @@ def run(golden, code, n=2000, n_test=500, **options):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("active", [None, True])
-def test_fast_form_of_a_perfect_code(golden, active):
-    found = run(golden, "perfect", active=active)
+def test_fast_form_of_a_perfect_code(golden, encoders, active):
+    found = run(golden, encoders["perfect"], active=active)
     np.testing.assert_allclose(found.importance, golden["rf2000_perfect"], atol=2e-2)
     assert found.disentanglement == pytest.approx(1, abs=1e-2)
     assert found.completeness == pytest.approx(1, abs=1e-2)
@@ -109,8 +88,8 @@ def test_fast_form_of_a_perfect_code(golden, active):
 
 
 @pytest.mark.slow
-def test_fast_form_of_noise_scores_nothing(golden):
-    found = run(golden, "noise")
+def test_fast_form_of_noise_scores_nothing(golden, encoders):
+    found = run(golden, encoders["noise"])
     np.testing.assert_allclose(found.importance, golden["rf2000_noise"], atol=2e-2)
     assert found.disentanglement == pytest.approx(0.0005, abs=1e-2)
     assert found.completeness == pytest.approx(0.0004, abs=1e-2)
@@ -119,9 +98,9 @@ def test_fast_form_of_noise_scores_nothing(golden):
 
 
 @pytest.mark.slow
-def test_fast_form_of_a_mixture_is_near_the_reference(golden):
+def test_fast_form_of_a_mixture_is_near_the_reference(golden, encoders):
     # disentanglement_lib gives D = .121, C = .119 at N = 1000 (its published code).
-    found = run(golden, "mixture", n=1000)
+    found = run(golden, encoders["mixture"], n=1000)
     assert found.disentanglement == pytest.approx(0.121, abs=5e-2)
     assert found.completeness == pytest.approx(0.119, abs=5e-2)
     assert found.n_dead == 0 and found.informativeness > found.chance + 0.2
@@ -143,10 +122,10 @@ def test_reference_importances_are_those_of_disentanglement_lib(golden, code):
 
 
 @pytest.mark.parametrize("code, expected", [("perfect", 1.0), ("noise", 0.9999999995)])
-def test_lasso_is_that_of_disent_and_gen_but_for_noise(golden, code, expected):
+def test_lasso_is_that_of_disent_and_gen_but_for_noise(golden, encoders, code, expected):
     matrix = golden[f"lasso_iclr21_{code}"]
     assert disentanglement(matrix)[0] == pytest.approx(expected, abs=1e-3)
-    found = run(golden, code, n=10_000, n_test=5_000, method="lasso", active=True)
+    found = run(golden, encoders[code], n=10_000, n_test=5_000, method="lasso", active=True)
     np.testing.assert_allclose(found.importance, matrix, atol=1e-3)
     # The published score of noise is that of the last coefficient that the lasso left.
     assert found.disentanglement == pytest.approx(expected if code == "perfect" else 0, abs=1e-3)
@@ -155,9 +134,9 @@ def test_lasso_is_that_of_disent_and_gen_but_for_noise(golden, code, expected):
     assert ("not told better than by chance" in found.note) == (code == "noise")
 
 
-def test_lasso_of_a_mixture_is_that_of_disent_and_gen(golden):
+def test_lasso_of_a_mixture_is_that_of_disent_and_gen(golden, encoders):
     # Its published code gave D = .330, for a number of inputs that was not recorded.
-    found = run(golden, "mixture", n=10_000, n_test=5_000, method="lasso")
+    found = run(golden, encoders["mixture"], n=10_000, n_test=5_000, method="lasso")
     assert found.disentanglement == pytest.approx(0.330, abs=1e-2)
     assert found.informativeness >= 0.949
 

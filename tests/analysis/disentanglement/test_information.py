@@ -1,6 +1,5 @@
 """MIG, modularity and information between latents against disentanglement_lib and scikit-learn."""
 
-from pathlib import Path
 from time import process_time
 
 import numpy as np
@@ -17,14 +16,6 @@ from replearn.analysis.disentanglement import (
 )
 from replearn.analysis.disentanglement.information import binned, mutual_information
 from replearn.errors import InputError
-
-GOLDEN = Path(__file__).parents[2] / "golden" / "disentanglement.npz"
-
-
-@pytest.fixture(scope="module")
-def golden():
-    with np.load(GOLDEN) as file:
-        return dict(file)
 
 
 def train(golden, code):

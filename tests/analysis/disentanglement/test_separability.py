@@ -1,7 +1,5 @@
 """SAP in both forms against disentanglement_lib's numbers."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,14 +7,6 @@ from hypothesis import strategies as st
 
 from replearn.analysis.disentanglement import sap
 from replearn.errors import InputError
-
-GOLDEN = Path(__file__).parents[2] / "golden" / "disentanglement.npz"
-
-
-@pytest.fixture(scope="module")
-def golden():
-    with np.load(GOLDEN) as file:
-        return dict(file)
 
 
 @pytest.mark.parametrize("code, score", [("perfect", 0.9994573513), ("noise", 9.7927e-05)])
