@@ -18,7 +18,6 @@ ex.add_config(
     where={},  # which runs
     by=None,  # the config path that parts them into groups, or several
     measures=["resi"],
-    without=None,  # measures to leave out of a group, such as rtd, which takes seconds a pair
     layers=["last"],  # below the outputs; or all, or names: a,b
     order=True,  # look at the order of all layers of each network, too
     outputs=None,  # correlate with jsd, disagreement, accuracy_difference; None: of classifiers

@@ -26,7 +26,7 @@ def plan_tests(
     """
     groups = find_groups(runs, config["by"])
     layers = choose_layers(runs, config["layers"])
-    measures = choose_measures(config["measures"], config["without"])
+    measures = choose_measures(config["measures"])
     tests = GroupTests(
         groups, common_probe(runs, config["n_probe"]), choose_outputs(runs, config["outputs"]),
         config["correlation"], config["permutations"], config["seed"],
@@ -82,24 +82,20 @@ def choose_outputs(runs: Sequence[Run], asked: Any) -> list[str]:
     return named
 
 
-def choose_measures(asked: Any, without: Any) -> list[dict[str, Any]]:
-    """Return the measures to test, of activations, without some members of a group.
+def choose_measures(asked: Any) -> list[dict[str, Any]]:
+    """Return the measures to test, of activations.
 
     Raises:
-        InputError: if one is unknown, compares something else, or is not among those asked for.
+        InputError: if one is unknown or compares something else.
     """
-    chosen = {one.label: one for one in choose_all(listed(asked, "measures"), MEASURES)}
-    for name in listed(without, "without") if without else []:
-        if name not in chosen:
-            raise InputError(f"without={name} is none of the measures; {nearest(name, chosen)}")
-        del chosen[name]
-    for label, one in chosen.items():
+    chosen = choose_all(listed(asked, "measures"), MEASURES)
+    for one in chosen:
         if one.measure.input_kind != "activations":
             raise InputError(
-                f"{label} compares {one.measure.input_kind}, and groups are tested by activations; "
-                f"leave it out of measures"
+                f"{one.label} compares {one.measure.input_kind}, and groups are tested by "
+                f"activations; leave it out of measures"
             )
-    return [one.spec for one in chosen.values()]
+    return [one.spec for one in chosen]
 
 
 def _classifies(run: Run) -> bool:

@@ -1,14 +1,16 @@
 """What a similarity measure promises, and how its name is written with parameters."""
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from replearn.analysis.similarity.products import Products
 from replearn.analysis.similarity.representation import Array
-from replearn.errors import InputError
+from replearn.errors import InputError, nearest
 from replearn.registry import check_parameters, lookup, parameters
 
 TRANSFORMATIONS = frozenset({"translation", "rotation", "scaling", "permutation", "linear"})
@@ -52,6 +54,7 @@ class Measure:
         equal_widths: whether both must have the same number D of features.
         groups: names under which it is also asked for.
         paired: whether it matters which row of one belongs to which row of the other.
+        package: an optional package that it needs.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Measure:
     groups: frozenset[str] = frozenset()
     invariant_to_second: frozenset[str] | None = None
     paired: bool = True
+    package: str = ""
 
     @property
     def reducible(self) -> bool:
@@ -206,8 +210,11 @@ def choose_all(
 ) -> list[Chosen]:
     """Return the measures that `specs` name, each once; a group's name stands for its members.
 
+    A minus leaves one of those before it out: ["resi", "-rtd"]. A member of a group whose package
+    is not installed is left out with a warning.
+
     Raises:
-        InputError: as `choose`, or if nothing is named.
+        InputError: as `choose`, or if nothing is named, or what is left out was not there.
     """
     if isinstance(specs, str) or (isinstance(specs, Mapping) and "name" in specs):
         listed: list[Any] = [specs]
@@ -217,13 +224,35 @@ def choose_all(
     chosen: dict[str, Chosen] = {}
     for spec in listed:
         if isinstance(spec, str) and spec in groups:
-            found = [Chosen(m) for m in measures.values() if spec in m.groups]
+            found = [
+                Chosen(m) for m in measures.values() if spec in m.groups and _is_there(m, spec)
+            ]
+        elif isinstance(spec, str) and spec.startswith("-"):
+            if spec[1:] not in chosen:
+                raise InputError(
+                    f"measures={spec} leaves out what was not named before; "
+                    f"{nearest(spec[1:], chosen)}"
+                )
+            del chosen[spec[1:]]
+            continue
         else:
             found = [choose(spec, measures)]
         chosen.update({one.label: one for one in found})
     if not chosen:
         raise InputError(f"name at least one measure; choose from {', '.join(sorted(measures))}.")
     return list(chosen.values())
+
+
+def _is_there(measure: Measure, group: str) -> bool:
+    """Return whether the package that a member of a group needs is installed, and warn if not."""
+    there = not measure.package or find_spec(measure.package) is not None
+    if not there:
+        warnings.warn(
+            f"{measure.name} of the group {group} is left out: it needs pip install "
+            f"{measure.package}",
+            stacklevel=4,
+        )
+    return there
 
 
 def _parameter(part: str, spec: str) -> tuple[str, Any]:

@@ -79,6 +79,7 @@ MEASURES = (
         min_inputs=4,
         undefined_when="9 in 10 of the distances between inputs are 0 in one of them",
         groups=RESI,
+        package="ripser",
         **described(scaled_distances),
     ),
 )
