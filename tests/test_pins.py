@@ -40,7 +40,8 @@ def test_a_pin_is_one_version(pin):
 
 
 @pytest.mark.parametrize(
-    ("pins", "wanted"), [(RUN, ranges() | ranges("sweep")), (DEV, ranges("dev", "notebook", "topology"))]
+    ("pins", "wanted"),
+    [(RUN, ranges() | ranges("sweep")), (DEV, ranges("dev", "notebook", "topology"))],
 )
 def test_pins_are_the_packages_of_the_ranges_and_lie_in_them(pins, wanted):
     assert set(pins) == set(wanted)
