@@ -104,14 +104,18 @@ def fill_cache(
     """Make what is not cached of a network's layers; return the keys of all of them by layer."""
     run = load_run(run_id)
     source = Source(run, step)
-    made = Representations([source], layers, _probe(run, n, marked), **options)
+    made = Representations([source], layers, held_probe(run, n, marked), **options)
     for _ in made.values():
         pass
     return made.keys_of(source)
 
 
-def _probe(run: Run, n: int, marked: bool) -> Probe:
-    """Return the probe of a run, the one that is held if it is the same: many runs share it."""
+def held_probe(run: Run, n: int, marked: bool) -> Probe:
+    """Return the probe of a run, the one that this process holds if it is the same.
+
+    Many runs share it. Whether it is marked, those who compare several runs say: one alone may have
+    been trained with marks where others were not.
+    """
     key = canonical(run.config["dataset"]), run.identity.get("data"), n, marked
     if key not in _held:
         _held.clear()

@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from replearn.analysis.activations import fingerprint
 from replearn.analysis.similarity import SimilarityResult, progress_bars
+from replearn.errors import InputError
 from replearn.runs.query import load_run
-from replearn.study.comparison import common_probe, compare_layers
+from replearn.study.comparison import compare_layers
 from replearn.study.probes import Probe
 from replearn.study.representations import Source
+from replearn.study.spread import held_probe
 from replearn.sweep.blocks import open_blocks
 from replearn.sweep.similarity import compare_as_told, comparison_options
 
@@ -31,7 +34,7 @@ def compare_parts(
         layers, probe: as in `compare_layers`.
 
     Raises:
-        InputError: as `compare_as_told`.
+        InputError: as `compare_as_told`; or if a worker has other images than this process.
     """
     if len(parts) == 1:
         return [(parts[0], compare_as_told(config, parts[0], layers, probe))]
@@ -44,14 +47,22 @@ def compare_parts(
             bars("networks", len(found), len(parts))
         return list(zip(parts, found, strict=True))
     by_run = [list(own) for _, own in groupby(parts, key=lambda part: part[0].run.id)]
-    n = len(probe.indices)
+    seen = len(probe.indices), probe.marked
     blocks = [
-        (own[0][0].run.id, [[source.step for source in part] for part in own], list(layers), n,
+        (own[0][0].run.id, [[source.step for source in part] for part in own], list(layers), *seen,
          config["measures"], options)
         for own in by_run
     ]  # fmt: skip
     with open_blocks(config["cluster"], config["cluster_options"], bars, len(blocks)) as spread:
-        found = [one for several in spread(compare_steps, blocks) for one in several]
+        made = spread(compare_steps, blocks)
+    images = fingerprint(probe.batches())
+    for own, (_, others) in zip(by_run, made, strict=True):
+        if others != images:
+            raise InputError(
+                f"a worker has other images than this process (run {own[0][0].run.id}); give all "
+                f"of them the same checkout, installation and data folder"
+            )
+    found = [one for several, _ in made for one in several]
     return list(zip(parts, found, strict=True))
 
 
@@ -60,13 +71,18 @@ def compare_steps(
     parts: Sequence[Sequence[int]],
     layers: Sequence[str],
     n: int,
+    marked: bool,
     measures: str | Sequence[str],
     options: Mapping[str, Any],
-) -> list[SimilarityResult]:
-    """Return, for each part of the steps of a run, the similarity of all pairs of its layers."""
+) -> tuple[list[SimilarityResult], str]:
+    """Return, for each part of the steps of a run, the similarity of all pairs of its layers.
+
+    With them comes the fingerprint of the images, `n` of them, with marks or not.
+    """
     run = load_run(run_id)
-    probe = common_probe([run], n)
-    return [
+    probe = held_probe(run, n, marked)
+    found = [
         compare_layers([Source(run, step) for step in steps], layers, probe, measures, **options)
         for steps in parts
     ]
+    return found, fingerprint(probe.batches())
