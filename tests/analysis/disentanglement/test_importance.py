@@ -169,6 +169,16 @@ def test_one_latent_of_noise_is_not_complete():
         assert found.disentanglement == found.completeness == 0 and not found.told.any()
 
 
+def test_a_factor_of_many_values_that_is_nearly_told_counts():
+    rng = np.random.default_rng(0)
+    factors = rng.integers(0, 30, (150, 2))
+    codes = factors / 9 + 0.5 * rng.standard_normal((150, 2))
+    found = dci(codes, factors)
+    # Of 50 held-out inputs few are hit exactly.
+    assert found.informativeness < 0.2 and found.told.all()
+    assert found.disentanglement > 0.1 and not found.note
+
+
 def small(n=240, seed=0):
     """Factors of 2, 3 and 2 values, each in a latent of its own, beside one of noise."""
     rng = np.random.default_rng(seed)

@@ -38,7 +38,8 @@ class DCI(LatentScores):
         informativeness_train: the same on the codes that were fitted.
         chance: held-out accuracy (R²) of always guessing the most frequent value (the mean).
         importance: (D, K), how much each latent counts for each factor; of trees, columns of sum 1.
-        told: (K,) factors that held-out codes tell better than a guess, by 3 standard errors.
+        told: (K,) factors that held-out codes tell: the predictions are better than a guess, or
+            correlate with the values, by 3 standard errors.
         disentanglement_per_latent: (D,), 1 - entropy of the row of `importance` in base K.
         completeness_per_factor: (K,), 1 - entropy of the column of `importance` in base D.
         informativeness_per_factor: (K,), held-out accuracies (R²).

@@ -8,8 +8,9 @@ import numpy as np
 
 from replearn.analysis.disentanglement.codes import Array, Integers
 
-# A factor is told if the predictor beats a constant guess on held-out codes by this many standard
-# errors.
+# A factor is told if, on held-out codes, the predictor beats a constant guess, or what it predicts
+# correlates with the values, by this many standard errors. Of many values in an order, few may be
+# hit exactly where many are nearly.
 _ERRORS = 3.0
 
 
@@ -66,14 +67,14 @@ class Predictor:
             train = self._score(self._loss(np.full(len(y), guess), target), target)
             return Prediction(np.zeros(0), train, at_chance, at_chance, told=False)
         model = self.make(seed).fit(x, target)
-        loss = self._loss(model.predict(x_test), target_test)
-        gain = guess_loss - loss
+        predicted = model.predict(x_test)
+        loss = self._loss(predicted, target_test)
         return Prediction(
             importance=np.abs(self.importance(model)).astype(np.float64),
             train=self._score(self._loss(model.predict(x), target), target),
             test=self._score(loss, target_test),
             guess=at_chance,
-            told=bool(gain.mean() > _ERRORS * gain.std() / np.sqrt(len(gain))),
+            told=_beats(guess_loss - loss) or _correlates(predicted, target_test),
         )
 
     def _loss(self, predicted: Any, target: Any) -> Array:
@@ -83,6 +84,17 @@ class Predictor:
     def _score(self, loss: Array, target: Any) -> float:
         spread = np.var(target) if self.regression else 1.0
         return float(1.0 - loss.mean() / (spread or 1.0))
+
+
+def _beats(gain: Array) -> bool:
+    return bool(gain.mean() > _ERRORS * gain.std() / np.sqrt(len(gain)))
+
+
+def _correlates(predicted: Any, target: Any) -> bool:
+    predicted, target = predicted - np.mean(predicted), target - np.mean(target)
+    # Without correlation, r has the standard error 1 / sqrt(N).
+    size = np.sqrt((predicted**2).sum() * (target**2).sum())
+    return bool((predicted * target).sum() * np.sqrt(len(target)) > _ERRORS * size > 0)
 
 
 def _boosted_trees(seed: int) -> Any:
