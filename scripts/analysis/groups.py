@@ -40,8 +40,8 @@ def compare(where, order, progress, _config, _run):
 
     runs = without_repetitions(find_trained(where))
     tests, layers, measures = plan_tests(runs, _config)
-    n = len(tests.probe.indices)
-    with results_of(_run, "Tests on groups", runs, probe=f"{n} images") as results:
+    facts = {"probe": tests.probe.said(_config["n_probe"])}
+    with results_of(_run, "Tests on groups", runs, **facts) as results:
         scores = tests.run(layers, measures, order, progress_bars() if progress else None)
         return show(results, tests, scores, layers)
 

@@ -50,19 +50,19 @@ def compare(where, measures, layers, steps, latent, n_probe, _config, _run):
     from replearn.study.layer_maps import draw_layer_maps, last_of
     from replearn.study.results import results_of
     from replearn.study.same_layer import same_layer_tables
-    from replearn.study.selection import find_trained
+    from replearn.study.selection import find_trained, without_repetitions
     from replearn.study.similarity_table import tidy
     from replearn.sweep.similarity import baselines_of, compare_as_told, compare_shuffled
 
-    runs = find_trained(where)
+    runs = without_repetitions(find_trained(where))
     names, probe = common_layers(runs, layers, latent), common_probe(runs, n_probe)
     kinds = baselines_of(_config, runs)
     trained = choose_steps(runs, steps)
     untrained = choose_steps(runs, [0]) if "untrained" in kinds else []
     sources = list(dict.fromkeys(trained + untrained))
     print(f"{len(runs)} runs, {len(names) * len(sources):,} representations")
-    images = f"{len(probe.indices)} images"
-    with results_of(_run, "Similarity of layers", runs, probe=images) as results:
+    facts = {"probe": probe.said(n_probe)}
+    with results_of(_run, "Similarity of layers", runs, **facts) as results:
         found = compare_as_told(_config, sources, names, probe)
         shuffled = None
         if "shuffled" in kinds:

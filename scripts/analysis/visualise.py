@@ -66,8 +66,9 @@ def visualise(n_probe, _config, _run):
 
     picture = find_picture(_config)
     print(picture.size)
-    with results_of(_run, picture.title, picture.runs, probe=f"{n_probe} images") as results:
-        probe = common_probe(picture.runs, n_probe)
+    probe = common_probe(picture.runs, n_probe)
+    facts = {"probe": probe.said(n_probe)}
+    with results_of(_run, picture.title, picture.runs, **facts) as results:
         parts = compare_parts(picture.comparison, picture.parts, picture.layers, probe)
         return picture.draw(results, Compared(parts, picture.layers))
 

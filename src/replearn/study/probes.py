@@ -39,6 +39,13 @@ class Probe:
         """The factor indices (N, K) of the images, or None."""
         return None if self.data.factors is None else self.data.factors[self.indices]
 
+    def said(self, asked: int) -> str:
+        """Return how many images there are, in words; print it if they are fewer than asked for."""
+        n = len(self.indices)
+        if n < asked:
+            print(f"n_probe={asked:,}, but {self.data.name} has {n:,} held-out images: all of them")
+        return f"{n} images"
+
     def first(self, n: int) -> Tensor:
         """Return `n` images spread evenly over the probe."""
         chosen = np.linspace(0, len(self.indices) - 1, min(n, len(self.indices))).astype(int)
