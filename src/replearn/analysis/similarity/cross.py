@@ -36,8 +36,11 @@ class Cross:
 class Crosses:
     """The cross products of I representations with J others, from one matrix product.
 
-    Attributes:
+    Args:
         rows, columns: the prepared representations, with factors.
+        product: the native product of their directions side by side.
+        arithmetic: of the product.
+        widths: how many directions each row, and each column, has.
     """
 
     def __init__(
@@ -46,14 +49,16 @@ class Crosses:
         columns: Sequence[Representation],
         product: Any,
         arithmetic: Arithmetic,
+        widths: Sequence[Sequence[int]],
     ):
         self.rows, self.columns = rows, columns
-        self._product, self._arithmetic = product, arithmetic
+        self._product, self._arithmetic, self._widths = product, arithmetic, widths
 
     @property
     def swapped(self) -> "Crosses":
         """Those of the J others with the I representations."""
-        return Crosses(self.columns, self.rows, self._product.T, self._arithmetic)
+        widths = self._widths[::-1]
+        return Crosses(self.columns, self.rows, self._product.T, self._arithmetic, widths)
 
     @property
     def spectra(self) -> tuple[list[Array], list[Array]]:
@@ -74,7 +79,7 @@ class Crosses:
         """Return `value` of each pair (I, J); of one half of them if the others are the same."""
         out = np.empty((len(self.rows), len(self.columns)))
         symmetric = symmetric and self.rows is self.columns
-        tops, lefts = ([0, *np.cumsum([len(s) for s in side])] for side in self.spectra)
+        tops, lefts = ([0, *np.cumsum(side)] for side in self._widths)
         for i, x in enumerate(self.rows):
             for j, y in enumerate(self.columns):
                 if symmetric and j < i:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from replearn.analysis.similarity.arithmetic import arithmetic
-from replearn.analysis.similarity.cross import Crosses, factors_of
+from replearn.analysis.similarity.cross import Cross, Crosses, factors_of
 from replearn.analysis.similarity.inner import Gram, block_width, groups, inner_products
 from replearn.analysis.similarity.moments import Moments, cka_moments
 from replearn.analysis.similarity.representation import Array, Representation
@@ -46,6 +46,7 @@ class Products:
         self.n = self.rows[0].n
         self.symmetric = rows is columns
         self._as_given = memory, progress, precision, device
+        self._kept: tuple[list[int], list[int], Crosses] | None = None
         self.memory = memory
         self.tell = progress or (lambda stage, done, total: None)
         self.arithmetic = arithmetic(precision, device)
@@ -71,17 +72,15 @@ class Products:
     def nuclear(self) -> Array:
         """(I, J): the nuclear norm of X_i' X_j, of centred features of Frobenius norm 1."""
         out = np.empty((len(self.rows), len(self.columns)))
-        for left, right, product in self._blocks(coordinates_of, "nuclear norms"):
-            product = self.arithmetic.take(product)
-            tops, lefts = self._edges(left, self.rows), self._edges(right, self.columns)
-            for i, top, bottom in zip(left, tops[:-1], tops[1:], strict=True):
-                for j, start, end in zip(right, lefts[:-1], lefts[1:], strict=True):
-                    if self.symmetric and j < i:
-                        continue
-                    cross = product[top:bottom, start:end]
-                    out[i, j] = np.linalg.svd(cross, compute_uv=False).sum()
-                    if self.symmetric:
-                        out[j, i] = out[i, j]
+        factored = all(r.factors is not None for r in self.rows + self.columns)
+        value = _nuclear_of_directions if factored else _nuclear
+        blocks = self.crosses() if factored else self._blocks(coordinates_of)
+        for left, right, crosses in blocks:
+            values = crosses.each(value, symmetric=True)
+            out[np.ix_(left, right)] = values
+            if self.symmetric:
+                out[np.ix_(right, left)] = values.T
+            self.tell("nuclear norms", left[-1] + 1, len(self.rows))
         return exact_cosine(out)
 
     def crosses(self) -> Iterator[tuple[list[int], list[int], Crosses]]:
@@ -90,10 +89,13 @@ class Products:
         They come from large matrix products of several representations side by side, and only
         those of one such product are held. If rows and columns are the same, one half is enough.
         """
-        for left, right, product in self._blocks(lambda r: factors_of(r).u, "cross products"):
-            rows = [self.rows[i] for i in left]
-            columns = rows if left is right else [self.columns[j] for j in right]
-            yield left, right, Crosses(rows, columns, product, self.arithmetic)
+        if self._kept is not None:
+            yield self._kept
+            return
+        for block in self._blocks(lambda r: factors_of(r).u):
+            if len(block[0]) == len(self.rows) and len(block[1]) == len(self.columns):
+                self._kept = block  # all there is: other measures use it as well
+            yield block
 
     def described(self, name: str) -> tuple[list[Any], list[Any]]:
         """Return the descriptions of rows and of columns; the same list if they are the same."""
@@ -123,32 +125,41 @@ class Products:
         return rows, rows if self.symmetric else [r.kernel for r in self.columns]
 
     def _blocks(
-        self, part: Callable[[Representation], Array], stage: str
-    ) -> Iterator[tuple[list[int], list[int], Any]]:
-        """Yield indices of rows and columns with the native product of their parts (N, .)."""
-        tell = self._stage(stage)
+        self, part: Callable[[Representation], Array]
+    ) -> Iterator[tuple[list[int], list[int], Crosses]]:
+        """Yield indices of rows and columns with the products of their parts (N, .)."""
+        tell = self._stage("cross products")
         width = block_width(self.n, self.memory)
         rows = groups([part(r).shape[1] for r in self.rows], width)
         columns = rows
         if not self.symmetric:
             columns = groups([part(r).shape[1] for r in self.columns], width)
 
-        def joined(side: Sequence[Representation], group: list[int]) -> Any:
-            parts = [self.arithmetic.put(part(side[k])) for k in group]
-            return self.arithmetic.side_by_side(parts)
+        def joined(side: Sequence[Representation]) -> Any:
+            return self.arithmetic.side_by_side([self.arithmetic.put(part(r)) for r in side])
 
         for number, group in enumerate(rows):
-            left = joined(self.rows, group)
+            mine = [self.rows[i] for i in group]
+            left = joined(mine)
             for other in columns[number:] if self.symmetric else columns:
-                right = left if other is group else joined(self.columns, other)
-                yield group, other, self.arithmetic.product(left.T, right)
+                others = mine if other is group else [self.columns[j] for j in other]
+                right = left if other is group else joined(others)
+                widths = [[part(r).shape[1] for r in side] for side in (mine, others)]
+                product = self.arithmetic.product(left.T, right)
+                yield group, other, Crosses(mine, others, product, self.arithmetic, widths)
             tell(group[-1] + 1, len(self.rows))
-
-    def _edges(self, group: list[int], side: list[Representation]) -> list[int]:
-        return [0, *np.cumsum([coordinates_of(side[k]).shape[1] for k in group])]
 
     def _stage(self, name: str) -> Callable[[int, int], None]:
         return lambda done, total: self.tell(name, done, total)
+
+
+def _nuclear(cross: Cross) -> float:
+    return float(np.linalg.svd(cross.c, compute_uv=False).sum())
+
+
+def _nuclear_of_directions(cross: Cross) -> float:
+    first, second = cross.spectra
+    return float(np.linalg.svd(first[:, None] * cross.c * second, compute_uv=False).sum())
 
 
 def exact_cosine(cosines: Any) -> Any:
