@@ -46,12 +46,12 @@ ex.add_named_config("fast", n_probe=64)
 @ex.config_hook
 def check(config, command_name, logger):
     """Refuse a picture that cannot be drawn before there is a run."""
-    from replearn.study.visualisation import check_picture, latent_of
+    from replearn.study.visualisation import check_picture, comparison_of
     from replearn.sweep.similarity import check_comparison
 
     check_config(config["cluster"], config["cluster_options"])
     check_picture(config)
-    check_comparison({**config, "latent": latent_of(config), "baseline": None})
+    check_comparison({**comparison_of(config), "baseline": None})
     return {}
 
 
@@ -61,7 +61,7 @@ def visualise(n_probe, _config, _run):
     from replearn.study.compared import Compared
     from replearn.study.comparison import common_probe
     from replearn.study.results import results_of
-    from replearn.study.visualisation import find_picture
+    from replearn.study.visualisation import comparison_of, find_picture
     from replearn.sweep.similarity_parts import compare_parts
 
     picture = find_picture(_config)
@@ -69,7 +69,7 @@ def visualise(n_probe, _config, _run):
     probe = common_probe(picture.runs, n_probe)
     facts = {"probe": probe.said(n_probe)}
     with results_of(_run, picture.title, picture.runs, **facts) as results:
-        parts = compare_parts(picture.comparison, picture.parts, picture.layers, probe)
+        parts = compare_parts(comparison_of(_config), picture.parts, picture.layers, probe)
         return picture.draw(results, Compared(parts, picture.layers))
 
 

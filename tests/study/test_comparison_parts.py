@@ -12,6 +12,7 @@ from replearn.runs.query import find_runs
 from replearn.study.comparison import choose_steps, common_probe, compare_layers
 from replearn.study.probes import Probe
 from replearn.study.representations import Representations
+from replearn.study.similarity_table import tidy
 from replearn.study.spread import compare_layers_on
 
 PREDICTOR = {"name": "predictor", "encoder": "murphy"}
@@ -137,11 +138,22 @@ def test_positions_are_inputs_of_their_own(sources, probe):
     assert value == pytest.approx(compare(*maps, measure="cka_linear"), abs=1e-6)
     # Dense layers are as ever; layers of another size are not compared with each other.
     whole = compare_layers(made, ["logits"], probe, "cka_linear")
+    assert np.isfinite(whole.z["cka_linear"][0, 1])
     at = found.values["cka_linear"]
     assert at[2, 5] == pytest.approx(whole.values["cka_linear"][0, 1], abs=1e-12)
     assert np.isnan(at[0, 2]) and np.isnan(at[3, 2]) and np.isnan(at[0, 5])
     (warning,) = found.warnings
     assert "layers of different spatial size are not compared" in warning
+    rows = [f"{len(maps[0]):,} of encoder.0", f"{N} of logits"]
+    assert len(maps[0]) > N and all(text in warning for text in rows)
+    # Of rows that depend on each other nothing is known of how far from chance a value is.
+    spread = compare_layers_on(here, made, layers, probe, "cka_linear", pooling="positions")
+    for result in (found, spread):
+        assert np.isfinite(result.nulls["cka_linear"][0, 3])
+        table = tidy(result, made, layers)
+        assert table[["null_sd", "z"]].isna().all(axis=None) and "z" not in result.arrays()
+    alone = compare_layers(made, ["encoder.0"], probe, "cka_linear", pooling="positions")
+    assert "the rows of one image depend on each other" in alone.warnings[0]
     # Positions and flattened maps are not taken for each other in the store.
     flat = compare_layers(made, ["encoder.0"], probe, "cka_linear")
     assert abs(flat.values["cka_linear"][0, 1] - value) > 1e-3

@@ -276,7 +276,7 @@ def test_representations_without_a_value_are_no_points():
 
 
 GOOD = {"tool": "heatmap", "show": "value", "pairs": None, "layer_pair": "mean,z", "rows": {},
-        "columns": {}}  # fmt: skip
+        "columns": {}, "pooling": "flatten"}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -288,6 +288,8 @@ GOOD = {"tool": "heatmap", "show": "value", "pairs": None, "layer_pair": "mean,z
         ({"tool": "mds", "show": "null"}, "show=null is for heat maps and lines, and tool=mds"),
         ({"layer_pair": ["mean"]}, r"layer_pair names two different layers.*got \['mean'\]"),
         ({"layer_pair": "z,z"}, "layer_pair names two different layers"),
+        ({"show": "z", "pooling": "positions"}, "show=z takes the rows for independent inputs"),
+        ({"rows": {"step": "frst"}}, "steps must be last, all, or a list of steps, got 'frst'"),
         ({"rows": 0}, "rows is a part of a query, such as rows.step=0, got 0"),
     ],
 )

@@ -159,13 +159,10 @@ def _alike(one: Source, other: Source) -> bool:
 
 
 def _matrix(found: SimilarityResult, measure: str, shown: str) -> Array:
-    known = {
-        "value": found.values,
-        "null": found.nulls,
-        "corrected": found.corrected,
-        "z": found.z,
-        "error": found.errors,
-    }[shown]
+    # The last two are computed, of all measures, when they are asked for.
+    known = getattr(
+        found, {"value": "values", "null": "nulls", "error": "errors"}.get(shown, shown)
+    )
     if measure not in known:
         raise InputError(
             f"show={shown} is not known of {measure}; show=value and show=excess are of all "

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from replearn.analysis.pair_store import PairStore
@@ -71,13 +72,13 @@ def _kind(run: Run) -> str:
 
 
 def common_layers(
-    runs: Sequence[Run], asked: str | Sequence[str], latent: str = "sample"
+    runs: Sequence[Run], asked: str | Sequence[str], latent: str = "mean"
 ) -> list[str]:
     """Return the layers to compare: those named, or all, which needs one architecture.
 
     A name is one of the model's modules, a field of its output, `input`, or one of TARGETS; `all`
-    may stand among others. Where decoders get the mean, `latent="mean"`, z is the mean again, and
-    not one of all.
+    may stand among others. Where decoders get the mean, which they do unless `latent="sample"`, z
+    is the mean again, and not one of all.
 
     Raises:
         InputError: if a layer does not exist in every run, or the runs are of different
@@ -118,17 +119,26 @@ def choose_steps(runs: Sequence[Run], asked: str | int | Sequence[str | int]) ->
     Raises:
         InputError: if a step is neither `last` nor `all` nor a whole number.
     """
-    sources, named = [], listed(asked, "steps")
+    sources, named = [], named_steps(asked)
     for run in runs:
         kept = run.checkpoints
         for step in named:
-            if isinstance(step, str) and step.isdecimal():
-                step = int(step)
-            if isinstance(step, bool) or not (isinstance(step, int) or step in ("last", "all")):
-                raise InputError(f"steps must be last, all, or a list of steps, got {asked!r}")
-            wanted = kept if step == "all" else kept[-1:] if step == "last" else [int(step)]
+            wanted = kept if step == "all" else kept[-1:] if step == "last" else [step]
             sources += [Source(run, each) for each in wanted]
     return list(dict.fromkeys(sources))
+
+
+def named_steps(asked: Any) -> list[Any]:
+    """Return steps as a config names them: `last`, `all`, and whole numbers.
+
+    Raises:
+        InputError: if one is something else.
+    """
+    steps = [int(x) if isinstance(x, str) and x.isdecimal() else x for x in listed(asked, "steps")]
+    for step in steps:
+        if isinstance(step, bool) or not (isinstance(step, int) or step in ("last", "all")):
+            raise InputError(f"steps must be last, all, or a list of steps, got {asked!r}")
+    return steps
 
 
 def listed(value: Any, key: str) -> list[Any]:
@@ -225,19 +235,26 @@ def compare_parts(
     Raises:
         InputError: as `parts_of`; or if standard errors over positions are asked for.
     """
-    if standard_errors and options.get("pooling") == "positions":
-        raise InputError(
-            "standard errors take the rows for independent inputs, but with pooling=positions many "
-            "are of one image; leave standard_errors out, or give another pooling"
-        )
+    check_pooling(options.get("pooling"), standard_errors)
     chosen = choose_all(listed(measures, "measures"), MEASURES)
     check_inputs(chosen, {"the probe set": len(probe.indices)})
     parts, warnings = parts_of(chosen, sources, layers, probe, **options)
     found = [compare(part) for part in parts]
+    if options.get("pooling") == "positions":  # these, too, take the rows for independent
+        found = [replace(one, null_sds={}) for one in found]
     labels = [source.label(layer) for source in sources for layer in layers]
     return SimilarityResult.joined(
         labels, len(probe.indices), [one.label for one in chosen], found, warnings
     )
+
+
+def check_pooling(pooling: str | None, standard_errors: bool) -> None:
+    """Raise an InputError if standard errors over positions are asked for."""
+    if standard_errors and pooling == "positions":
+        raise InputError(
+            "standard errors take the rows for independent inputs, but with pooling=positions many "
+            "are of one image; leave standard_errors out, or give another pooling"
+        )
 
 
 def _architecture(run: Run) -> str:

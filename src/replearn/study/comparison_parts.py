@@ -148,8 +148,8 @@ def parts_of(
             read = Representations(sources, layers, probe, reduced=reduced, **options)
             sizes = _by_size(read) if options.get("pooling") == "positions" else [list(read)]
             parts += [Part(own, read, labels) for labels in sizes]
-            if len(sizes) > 1:
-                warnings.append(_size_warning(sizes))
+            if options.get("pooling") == "positions":
+                warnings.append(_positions_warning(sizes, read, len(probe.indices)))
         else:
             parts.append(_part_of_kind(kind, own, sources, layers, probe, options))
     return parts, warnings
@@ -194,6 +194,20 @@ def _has(run: Run, kind: str) -> bool:
     return run.config.get("target") == "labels" and loss.get("name") == "cross_entropy"
 
 
+def _positions_warning(
+    groups: Sequence[Sequence[str]], read: Representations, n_images: int
+) -> str:
+    """Return what is to be known of rows that are positions: `groups` are of one size each."""
+    rows = read.rows_per_image()
+    counts = "; ".join(f"{n_images * rows[own[0]]:,} of {_layers_of(own)}" for own in groups)
+    text = (
+        f"with pooling=positions the rows of one image depend on each other, so that null_sd and z "
+        f"are not known; rows: {counts}"
+    )
+    apart = "layers of different spatial size are not compared, NaN stands between them"
+    return f"{text}; {apart}." if len(groups) > 1 else f"{text}."
+
+
 def _by_size(read: Representations) -> list[list[str]]:
     """Return the labels, those with equally many rows for an image together."""
     found: dict[int, list[str]] = {}
@@ -202,13 +216,8 @@ def _by_size(read: Representations) -> list[list[str]]:
     return list(found.values())
 
 
-def _size_warning(groups: Sequence[Iterable[str]]) -> str:
-    layers = [dict.fromkeys(label.split("/", 2)[2] for label in group) for group in groups]
-    listed = "; ".join(", ".join(group) for group in layers)
-    return (
-        "with pooling=positions, layers of different spatial size are not compared; NaN stands "
-        f"between these: {listed}."
-    )
+def _layers_of(labels: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(label.split("/", 2)[2] for label in labels))
 
 
 def _run(label: str) -> int:

@@ -9,7 +9,7 @@ from replearn.errors import InputError, nearest
 from replearn.runs.query import find_runs
 from replearn.runs.run import Run
 from replearn.study.compared import SHOWN, Compared
-from replearn.study.comparison import Source, choose_steps, common_layers, listed
+from replearn.study.comparison import Source, choose_steps, common_layers, listed, named_steps
 from replearn.study.results import Results
 from replearn.study.run_pairs import PAIRS, pair_kind
 from replearn.study.selection import find_trained, without_repetitions
@@ -65,12 +65,6 @@ class Picture:
         pairs = sum(count * (count + 1) // 2 for count in counts)
         return f"{len(self.runs)} runs, {sum(counts):,} representations, {pairs:,} pairs"
 
-    @property
-    def comparison(self) -> dict[str, Any]:
-        """The config, with what is not set as the picture needs it."""
-        latent = latent_of(self.config)
-        return {**self.config, "latent": latent, "standard_errors": self.config["show"] == "error"}
-
     def draw(self, results: Results, compared: Compared) -> dict[str, float]:
         """Write the table, draw the picture of each measure, and return some numbers of it."""
         config, tool = self.config, self.config["tool"]
@@ -109,6 +103,12 @@ class Picture:
         return table.loc[[frozenset(((a, s), (b, t))) in drawn for a, s, b, t in sides]]
 
 
+def comparison_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config, with what it does not set of a comparison as the picture needs it."""
+    latent = latent_of(config)
+    return {**config, "latent": latent, "standard_errors": config["show"] == "error"}
+
+
 def latent_of(config: Mapping[str, Any]) -> str:
     """Return what decoders get: the mean, but samples where these are compared with the mean."""
     pair = config["tool"] == "layer_pair" and {"mean", "z"} == set(
@@ -126,6 +126,9 @@ def check_picture(config: Mapping[str, Any]) -> None:
     if config["show"] != "value" and config["tool"] not in ("heatmap", *OVER_TRAINING):
         raise InputError(f"show={config['show']} is for heat maps and lines, and tool="
                          f"{config['tool']} draws values")  # fmt: skip
+    if config["show"] == "z" and config["pooling"] == "positions":
+        raise InputError("show=z takes the rows for independent inputs, but with pooling=positions "
+                         "many are of one image; give another pooling, or show=value")  # fmt: skip
     pair = listed(config["layer_pair"], "layer_pair")
     if len(pair) != 2 or pair[0] == pair[1]:
         raise InputError(f"layer_pair names two different layers, such as [mean,z], got {pair}")
@@ -134,6 +137,8 @@ def check_picture(config: Mapping[str, Any]) -> None:
             raise InputError(
                 f"{key} is a part of a query, such as {key}.step=0, got {config[key]!r}"
             )
+        if "step" in config[key]:
+            named_steps(config[key]["step"])
 
 
 def find_picture(config: Mapping[str, Any]) -> Picture:

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from replearn.analysis.activations import LATENTS, POOLINGS
-from replearn.analysis.similarity import SimilarityResult, progress_bars
+from replearn.analysis.similarity import MEASURES, SimilarityResult, choose_all, progress_bars
 from replearn.analysis.similarity.arithmetic import PRECISIONS
 from replearn.analysis.similarity.pace import Outlook
 from replearn.errors import InputError, nearest
 from replearn.registry import lookup
 from replearn.runs.rebuild import choose_device
 from replearn.runs.run import Run
-from replearn.study.comparison import compare_layers, listed
+from replearn.study.comparison import check_pooling, compare_layers, listed, named_steps
 from replearn.study.probes import Probe
 from replearn.study.representations import Source
 from replearn.study.spread import compare_layers_on
@@ -30,6 +30,11 @@ def check_comparison(config: Mapping[str, Any]) -> None:
         if config[key] not in known:
             raise InputError(f"unknown {key} {config[key]!r}; {nearest(str(config[key]), known)}")
     baselines_of(config)
+    choose_all(listed(config["measures"], "measures"), MEASURES)
+    listed(config["layers"], "layers")
+    if config["steps"] is not None:
+        named_steps(config["steps"])
+    check_pooling(config["pooling"], config["standard_errors"])
 
 
 def baselines_of(config: Mapping[str, Any], runs: Sequence[Run] | None = None) -> list[str]:
