@@ -38,7 +38,7 @@ def describe(where, layers, steps, n_probe, neighbours, discard, pooling, latent
     from replearn.study.selection import find_trained, without_repetitions
 
     runs = without_repetitions(find_trained(where))
-    names, probe = common_layers(runs, layers), common_probe(runs, n_probe)
+    names, probe = common_layers(runs, layers, latent), common_probe(runs, n_probe)
     sources = choose_steps(runs, steps)
     print(f"{len(runs)} runs, {len(names) * len(sources)} representations")
     progress = progress_bars() if _config["progress"] else None

@@ -29,6 +29,15 @@ ex.add_config(
 ex.add_named_config("fast", n_probe=64, measures=["cka_debiased", "jaccard"], permutations=99)
 
 
+@ex.config_hook
+def check(config, command_name, logger):
+    """Refuse tests that cannot be made before there is a run."""
+    from replearn.study.group_plan import check_plan
+
+    check_plan(config)
+    return {}
+
+
 @ex.main
 def compare(where, order, progress, _config, _run):
     """Return how many runs and groups there are, and the AUPRC of each measure."""

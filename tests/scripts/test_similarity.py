@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from analysis import similarity, visualise
+from analysis import groups, similarity, visualise
 from replearn.runs.commandline import run_commandline
 from replearn.runs.query import find_runs
 
@@ -79,3 +79,36 @@ def test_captions_count_the_images_that_there_were(store, database, capsys, modu
     assert set(table(newest(database))["n"]) == {180}
     assert do(module, *asked, "n_probe=100") == 0
     assert "held-out images: all" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("module", "updates", "sentence"),
+    [
+        (similarity, ["measures=cka_debised"], "unknown measure 'cka_debised'; did you mean"),
+        (similarity, ["measures=jaccard:k=2.5"], "k of jaccard must be a whole number, got 2.5"),
+        (similarity, ["layers=[]"], "layers=[] names nothing to compare"),
+        (similarity, ["steps=0,frst"], "steps must be last, all, or a list of steps, got '0,frst'"),
+        (similarity, ["standard_errors=True", "pooling=positions"],
+         "standard errors take the rows for independent inputs"),
+        (visualise, ["measures=cka_debised"], "unknown measure 'cka_debised'; did you mean"),
+        (visualise, ["steps=0.5"], "steps must be last, all, or a list of steps, got 0.5"),
+        (visualise, ["columns.step=frst"], "steps must be last, all, or a list of steps"),
+        (visualise, ["show=z", "pooling=positions"], "show=z takes the rows for independent"),
+        (visualise, ["show=error", "pooling=positions"], "standard errors take the rows for"),
+        (groups, ["measures=cka_debised"], "unknown measure 'cka_debised'; did you mean"),
+        (groups, ["measures=jsd"], "jsd compares outputs, and groups are tested by activations"),
+        (groups, ["outputs=jds"], "unknown measure of outputs 'jds'; did you mean 'jsd'"),
+        (groups, ["correlation=tau"], "unknown correlation 'tau'"),
+        (groups, ["permutations=0"], "permutations must be a whole number of at least 1"),
+        (groups, ["pooling=position"], "unknown pooling 'position'"),
+    ],
+)  # fmt: skip
+def test_bad_words_are_refused_before_there_is_a_run(
+    store, database, capsys, module, updates, sentence
+):
+    # Of two architectures, which is a sentence of its own, but only once runs are looked at.
+    store(0), store(1, model={"name": "predictor", "encoder": "higgins"})
+    assert do(module, "where.experiment=supervised", *updates) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1 and sentence in lines[0]
+    assert database.runs.count_documents({}) == 2

@@ -17,7 +17,7 @@ from sklearn.metrics import average_precision_score
 from replearn.analysis.similarity import compare
 from replearn.errors import InputError
 from replearn.runs.query import find_runs
-from replearn.study.comparison import common_probe
+from replearn.study.comparison import choose_steps, common_probe, compare_layers
 from replearn.study.config_groups import find_groups
 from replearn.study.group_plan import choose_layers, choose_measures, choose_outputs
 from replearn.study.group_results import (
@@ -43,7 +43,8 @@ def store(store_run, database, tmp_path, monkeypatch):
     monkeypatch.setenv("REPLEARN_HOME", str(tmp_path))
 
     def one(share, seed, model=MODEL, target="labels", loss="cross_entropy"):
-        net = make_model(model, (1, 8, 8), n_outputs=10)
+        outputs = {"n_outputs": 10} if model["name"] == "predictor" else {}
+        net = make_model(model, (1, 8, 8), **outputs)
         group = torch.Generator().manual_seed(int(100 * share))
         own = torch.Generator().manual_seed(int(1000 * share) + seed)
         weights = {
@@ -56,7 +57,7 @@ def store(store_run, database, tmp_path, monkeypatch):
             {"seed": seed, "model": model, "dataset": section, "target": target,
              "training": {"loss": {"name": loss}}},
             artifacts={"step-00000020.safetensors": save(weights)},
-            info={"image_shape": [1, 8, 8], "n_outputs": 10},
+            info={"image_shape": [1, 8, 8], **outputs},
             experiment="supervised",
         )  # fmt: skip
         return find_runs({"id": run_id}, database).one()
@@ -153,6 +154,23 @@ def test_the_last_layer_is_below_the_outputs(store):
     other = store(0, 2, {"name": "predictor", "encoder": "higgins"})
     with pytest.raises(InputError, match="last layers .* different names .encoder.2, encoder.1."):
         choose_layers([*runs, other], "last")
+
+
+def test_the_mean_is_one_layer_of_an_auto_encoder_not_two(store):
+    """Decoders get the mean, so that z is the mean again: a pair that is alike by itself."""
+    vae = {"name": "vae", "encoder": "fully_connected", "decoder": "fully_connected",
+           "latent_size": 3}  # fmt: skip
+    runs = [store(share, seed, vae, target=None) for share in (0, 1) for seed in range(2)]
+    layers = choose_layers(runs, "all")
+    assert "mean" in layers and "z" not in layers
+    assert choose_layers(runs, "all", latent="sample").index("z") > 0
+    tests = GroupTests(find_groups(runs, "dataset.label_noise"), common_probe(runs, 60))
+    order = [layer for layer in layers if layer != "logvar"]
+    source = choose_steps(runs[:1], "last")
+    found = compare_layers(source, order, tests.probe, "cka_debiased").values["cka_debiased"]
+    scores, _ = tests.of_order(["cka_debiased"])
+    score = one_score(scores, "cka_debiased", "layer_violations", f"run {runs[0].id}")
+    assert score.value == LAYERS["layer_violations"](found, True)
 
 
 def test_outputs_are_compared_where_all_runs_classify_labels(store):

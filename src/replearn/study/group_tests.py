@@ -71,7 +71,7 @@ class GroupTests:
         correlation: how: one of CORRELATIONS.
         permutations: of the networks, at most.
         seed: of these.
-        options: of `compare_layers`: `pooling`, `latent`.
+        options: of `compare_layers`: `pooling`, `latent` (by default the mean).
 
     Raises:
         InputError: if the correlation is unknown, or there are no permutations.
@@ -140,9 +140,11 @@ class GroupTests:
     def of_order(self, measures: Any, progress: Any = None) -> tuple[list[Score], Sequence[str]]:
         """Return how well measures order the layers of each network, and what to be warned of."""
         scores, warnings = [], []
+        latent = (self.options or {}).get("latent", "mean")
         for source in choose_steps(self.runs, "last"):
             # The variance of a latent is no step on the way from images to outputs.
-            layers = [name for name in common_layers([source.run], "all") if name != "logvar"]
+            layers = common_layers([source.run], "all", latent)
+            layers = [name for name in layers if name != "logvar"]
             found = compare_layers(
                 [source], layers, self.probe, measures, progress, **(self.options or {})
             )
