@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save
 
 from replearn.analysis.activations import activations, fingerprint
+from replearn.analysis.cache import TensorCache
 from replearn.errors import InputError
 from replearn.runs.query import find_runs
 from replearn.study.comparison import (
@@ -154,6 +155,30 @@ def test_a_second_comparison_needs_no_weights(train, database, tmp_path, monkeyp
         run.model(20)
     second = dict(Representations([Source(run, 20)], layers, probe).items())
     assert all(torch.equal(first[label], second[label]) for label in first)
+
+
+def test_only_what_is_asked_for_is_read_and_nothing_is_held(train, tmp_path, monkeypatch):
+    monkeypatch.setenv("REPLEARN_HOME", str(tmp_path))
+    run, read = train(), []
+    layers, probe = ["encoder.0.0", "encoder.1.0", "mean", "logits"], common_probe([run], 8)
+    labels = [f"1/20/{layer}" for layer in layers]
+    get = TensorCache.get
+    monkeypatch.setattr(TensorCache, "get", lambda self, key: read.append(key) or get(self, key))
+    made = Representations([Source(run, 20)], layers, probe)
+    first = {labels[0]: made[labels[0]]}
+    assert TensorCache().size()[0] == 1, "the others are not pulled out of the pass yet"
+    first |= {label: made[label] for label in labels[1:]}
+    assert TensorCache().size()[0] == 4
+    again = Representations([Source(run, 20)], layers, probe)
+    read.clear()
+    assert torch.equal(again[labels[3]], first[labels[3]]) and len(read) == 1
+    assert torch.equal(again[labels[0]], first[labels[0]]) and len(read) == 2
+    # Some of them, in any order.
+    for key in list(again.keys_of(Source(run, 20)).values())[1::2]:
+        (TensorCache().folder / key[:2] / f"{key}.safetensors").unlink()
+    other = Representations([Source(run, 20)], layers, probe)
+    for label in reversed(labels):
+        assert torch.equal(other[label], first[label])
 
 
 def test_a_cache_is_filled_once_and_by_the_same_code(train, tmp_path, monkeypatch):

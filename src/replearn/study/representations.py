@@ -40,15 +40,16 @@ class Source:
 class Representations(Mapping[str, Tensor]):
     """The representations of layers of networks on one probe set, made or read when asked for.
 
-    All layers of a network are made in one pass and cached; afterwards they are read one by one,
-    and the weights are not needed.
+    What is not cached of a network is made, from the layer that is asked for on, in one pass or as
+    many as memory needs, and cached; what is cached is read alone, and needs no weights.
     """
 
     def __init__(self, sources: Sequence[Source], layers: Sequence[str], probe: Probe, **options):
         self._probe, self.options, self._layers = probe, options, list(layers)
         self._places = {s.label(layer): (s, layer) for s in sources for layer in layers}
         self.fingerprint = fingerprint(probe.batches())
-        self._ready: dict[str, Tensor] = {}
+        self._cache = TensorCache()
+        self._made: Iterator[tuple[str, Tensor]] = iter(())
         self._built = networks([source.run for source in sources])
         versions = {id(model): code_version(model) for model in self._built.values()}
         self._versions = {run_id: versions[id(model)] for run_id, model in self._built.items()}
@@ -57,9 +58,15 @@ class Representations(Mapping[str, Tensor]):
         source, layer = self._places[label]
         if layer in TARGETS:
             return targets(self._probe, layer)
-        if label not in self._ready:
-            self._ready = {source.label(name): x for name, x in self._read(source, layer)}
-        return self._ready.pop(label)
+        (key,) = representation_keys([layer], **self._content(source), **self.options).values()
+        # Those that came before it in a pass are in the cache, and are not held.
+        if key in self._cache and (known := self._cache.get(key)) is not None:
+            return known
+        if (found := self._next(label)) is None:
+            self._made = self._make(source, layer)
+            found = self._next(label)
+        assert found is not None, "the first that is made is the one asked for"
+        return found
 
     def keys_of(self, source: Source) -> dict[str, str]:
         """Return the content key of each layer of a network, targets left out."""
@@ -103,17 +110,24 @@ class Representations(Mapping[str, Tensor]):
             found |= {source.label(layer): known[layer] for layer in self._layers}
         return found
 
-    def _read(self, source: Source, layer: str) -> Iterator[tuple[str, Tensor]]:
+    def _next(self, label: str) -> Tensor | None:
+        """Return what is asked for if the pass under way comes to it."""
+        return next((tensor for name, tensor in self._made if name == label), None)
+
+    def _make(self, source: Source, layer: str) -> Iterator[tuple[str, Tensor]]:
         # The layers from this one on: what is asked for next. Those before are done with.
+        keys = self.keys_of(source)
         rest = [x for x in self._layers[self._layers.index(layer) :] if x not in TARGETS]
-        return cached_representations(
+        made = cached_representations(
             lambda: source.run.model(source.step),
-            rest,
+            [x for x in rest if x == layer or keys[x] not in self._cache],
             self._probe.batches,
+            cache=self._cache,
             name=lambda layer: repr(source.label(layer)),
             **self._content(source),
             **self.options,
         )
+        return ((source.label(name), tensor) for name, tensor in made)
 
     def _content(self, source: Source) -> dict[str, str]:
         name = weights_name(source.step)
