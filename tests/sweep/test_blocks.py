@@ -1,5 +1,6 @@
 """Blocks computed by workers are those computed here."""
 
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,18 @@ def test_inline_keeps_the_order_and_tells():
     found = map_blocks(np.ones, [((n, m),) for n, m in BLOCKS], progress=lambda *a: told.append(a))
     assert [block.shape for block in found] == BLOCKS
     assert told == [("blocks", 1, 3), ("blocks", 2, 3), ("blocks", 3, 3)]
+
+
+def test_what_each_takes_is_not_kept():
+    alive, most = [], 0
+
+    def take(index, block):
+        nonlocal most
+        alive.append(weakref.ref(block))
+        most = max(most, sum(one() is not None for one in alive))
+
+    assert map_blocks(np.ones, [((n, m),) for n, m in BLOCKS], each=take) == []
+    assert len(alive) == 3 and most == 1
 
 
 def test_no_blocks_need_no_workers():
@@ -51,6 +64,13 @@ def test_workers_compute_the_same_in_order():
     for one, other in zip(here, there, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
     assert told[-1] == ("blocks", 12, 12)
+    taken = {}
+    options = {"workers": 2}
+    assert (
+        map_blocks(np.linalg.pinv, blocks, "local", options=options, each=taken.__setitem__) == []
+    )
+    assert sorted(taken) == list(range(12))
+    assert all((taken[i] == one).all() for i, one in enumerate(there))
     with pytest.raises(np.linalg.LinAlgError, match="must be square"):
         map_blocks(np.linalg.inv, blocks[:1], "local", options=Options(workers=1))
 

@@ -29,8 +29,8 @@ from replearn.analysis.similarity.result import SimilarityResult
 from replearn.errors import InputError
 
 MapBlocks = Callable[..., list[Any]]
-"""`(function, blocks, each) -> [function(*block) for block in blocks]`, computed somewhere, and
-`each(index, result)` called here as they end."""
+"""`(function, blocks, each)`: computes function(*block) of each block somewhere, and calls
+`each(index, result)` here as they end; nothing is kept."""
 
 Key = str | Mapping[str, str]
 """Of a tensor; or by name those of a mapping of several, such as logits and labels."""

@@ -45,7 +45,8 @@ def map_blocks(
         cluster: `inline` or None (in this process, without Dask), `local`, a queue or an address.
         options: how large the cluster is.
         progress: called with ("blocks", done, total).
-        each: called here with the index and the result of each block as it ends.
+        each: called here with the index and the result of each block as it ends; then no
+            result is kept, and the list is empty.
 
     Raises:
         InputError: if the cluster cannot be used.
@@ -105,11 +106,10 @@ def _in_this_process(
     tell: Progress, function: Callable, blocks: Iterable[Sequence], each: Each | None = None
 ) -> list[Any]:
     results, blocks = [], list(blocks)
-    for block in blocks:
-        results.append(function(*block))
-        if each is not None:
-            each(len(results) - 1, results[-1])
-        tell("blocks", len(results), len(blocks))
+    take = each or (lambda index, result: results.append(result))
+    for index, block in enumerate(blocks):
+        take(index, function(*block))
+        tell("blocks", index + 1, len(blocks))
     return results
 
 
@@ -127,7 +127,8 @@ def _on(
     kind, slots = next(iter(pool.slots.items()))
     blocks = [tuple(block) for block in blocks]
     waiting, out, done = deque(enumerate(blocks)), 0, 0
-    results: list[Any] = [None] * len(blocks)
+    results: dict[int, Any] = {}
+    take = each or results.__setitem__
     while done < len(blocks):
         # One more than there are workers, so that none waits while a result travels.
         while waiting and out <= slots:
@@ -140,12 +141,10 @@ def _on(
                     f"the workers that had block {index} died, one after the other: had they "
                     f"enough memory?"
                 )
-            results[index] = future.result()
-            if each is not None:
-                each(index, results[index])
+            take(index, future.result())
             out, done = out - 1, done + 1
             tell("blocks", done, len(blocks))
-    return results
+    return [results[index] for index in sorted(results)]
 
 
 def _check_importable(function: Callable) -> None:
