@@ -46,12 +46,16 @@ def compare(where, order, progress, _config, _run):
     from replearn.study.group_results import show
     from replearn.study.results import results_of
     from replearn.study.selection import find_trained, without_repetitions
+    from replearn.sweep.similarity import Clock
 
     runs = without_repetitions(find_trained(where))
     tests, layers, measures = plan_tests(runs, _config)
     facts = {"probe": tests.probe.said(_config["n_probe"])}
     with results_of(_run, "Tests on groups", runs, **facts) as results:
-        scores = tests.run(layers, measures, order, progress_bars() if progress else None)
+        told, of_order = Clock(), Clock(parts=len(tests.runs))
+        bars = progress_bars() if progress else None
+        scores = tests.run(layers, measures, order, bars, told.announce, of_order.announce)
+        told.end()
         return show(results, tests, scores, layers)
 
 

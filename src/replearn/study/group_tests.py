@@ -20,6 +20,7 @@ from replearn.analysis.group_scores import (
 )
 from replearn.analysis.pair_correlation import check_method, pairs_test, without_last_digits
 from replearn.analysis.similarity import MEASURES, SimilarityResult, choose
+from replearn.analysis.similarity.pace import Announce
 from replearn.analysis.statistics import student_interval
 from replearn.runs.config import at_least_one
 from replearn.runs.run import Run
@@ -108,11 +109,24 @@ class GroupTests:
         return float(np.mean([chance_auprc(*each) for each in pairs]))
 
     def run(
-        self, layers: Sequence[str], measures: Any, order: bool = True, progress: Any = None
+        self,
+        layers: Sequence[str],
+        measures: Any,
+        order: bool = True,
+        progress: Any = None,
+        announce: Announce | None = None,
+        announce_order: Announce | None = None,
     ) -> list[Score]:
-        """Return what measures score at some layers, and of the order of all; print warnings."""
-        found = [self.of_layer(layer, measures, progress) for layer in layers]
-        found += [self.of_order(measures, progress)] if order else []
+        """Return what measures score at some layers, and of the order of all; print warnings.
+
+        Args:
+            layers, measures: to be tested.
+            order: look at the order of all layers of each network as well.
+            progress, announce: as in `compare_layers`, of each layer.
+            announce_order: likewise, of the layers of each network.
+        """
+        found = [self.of_layer(layer, measures, progress, announce) for layer in layers]
+        found += [self.of_order(measures, progress, announce_order)] if order else []
         first: dict[str, list[str]] = {}  # the same of many networks is said once
         for warning in (sentence for _, warnings in found for sentence in warnings):
             first.setdefault(warning.partition(":")[0], []).append(warning)
@@ -122,13 +136,18 @@ class GroupTests:
         return [score for scores, _ in found for score in scores]
 
     def of_layer(
-        self, layer: str, measures: Any, progress: Any = None
+        self,
+        layer: str,
+        measures: Any,
+        progress: Any = None,
+        announce: Announce | None = None,
     ) -> tuple[list[Score], Sequence[str]]:
         """Return what measures score on one layer of all networks, and what to be warned of."""
         sources = choose_steps(self.runs, "last")
         found = compare_layers(
-            sources, [layer], self.probe, measures, progress, **(self.options or {})
-        )
+            sources, [layer], self.probe, measures, progress, announce=announce,
+            **(self.options or {}),
+        )  # fmt: skip
         differences = self._differences(sources)
         scores = []
         for measure, values, closer in _matrices(found, [s.label(layer) for s in sources]):
@@ -137,7 +156,9 @@ class GroupTests:
                 scores += self._correlations(measure, layer, values * (-1) ** closer, output, other)
         return scores, found.warnings
 
-    def of_order(self, measures: Any, progress: Any = None) -> tuple[list[Score], Sequence[str]]:
+    def of_order(
+        self, measures: Any, progress: Any = None, announce: Announce | None = None
+    ) -> tuple[list[Score], Sequence[str]]:
         """Return how well measures order the layers of each network, and what to be warned of."""
         scores, warnings = [], []
         latent = (self.options or {}).get("latent", "mean")
@@ -146,8 +167,9 @@ class GroupTests:
             layers = common_layers([source.run], "all", latent)
             layers = [name for name in layers if name != "logvar"]
             found = compare_layers(
-                [source], layers, self.probe, measures, progress, **(self.options or {})
-            )
+                [source], layers, self.probe, measures, progress, announce=announce,
+                **(self.options or {}),
+            )  # fmt: skip
             warnings += found.warnings
             for measure, values, closer in _matrices(found, [source.label(x) for x in layers]):
                 scores += [

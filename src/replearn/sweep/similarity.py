@@ -75,7 +75,7 @@ def compare_as_told(
     Raises:
         InputError: as `compare_layers_by`.
     """
-    progress, told = progress_bars() if config["progress"] else None, _Clock(config["cluster"])
+    progress, told = progress_bars() if config["progress"] else None, Clock(config["cluster"])
     options = comparison_options(config) | {"announce": told.announce}
     found = compare_layers_by(
         config["cluster"], config["cluster_options"], sources, layers, probe, config["measures"],
@@ -94,7 +94,7 @@ def compare_shuffled(
         InputError: as `compare_layers`.
     """
     print("with the images in another order for each run:")
-    progress, told = progress_bars() if config["progress"] else None, _Clock(None)
+    progress, told = progress_bars() if config["progress"] else None, Clock()
     options = comparison_options(config) | {"announce": told.announce, "shuffled": True}
     found = compare_layers(sources, layers, probe, config["measures"], progress, **options)
     told.end()
@@ -107,22 +107,39 @@ def comparison_options(config: Mapping[str, Any]) -> dict[str, Any]:
     return options | {"device": choose_device(config["device"]).type}
 
 
-class _Clock:
-    """Prints what a comparison is about to do, and how long it took."""
+class Clock:
+    """Prints what a comparison is about to do, and how long it took.
 
-    def __init__(self, cluster: str | None):
+    Args:
+        cluster: who computes.
+        parts: of several, the first that is not known is announced, with the time of all that are
+            left; at the end what was known of all is printed.
+        what: a word for the parts.
+    """
+
+    def __init__(self, cluster: str | None = None, parts: int = 1, what: str = "networks"):
         self._of_one = "" if cluster is None else " of one process"
-        self._start = time.perf_counter()
+        self._start, self._parts, self._what = time.perf_counter(), parts, what
+        self._outlooks: list[Outlook] = []
 
     def announce(self, outlook: Outlook) -> None:
-        if outlook.missing:
-            about = f"estimated time: {duration_text(outlook.seconds)}{self._of_one}"
-            print(f"{outlook}; {about}", flush=True)
-        else:
-            print(outlook)
+        """Print what is about to be done."""
+        left = max(1, self._parts - len(self._outlooks))
+        first = not any(one.missing for one in self._outlooks)
+        self._outlooks.append(outlook)
+        time_of = f"estimated time: {duration_text(outlook.seconds * left)}{self._of_one}"
+        if self._parts == 1:
+            print(f"{outlook}; {time_of}" if outlook.missing else outlook, flush=True)
+        elif outlook.missing and first:
+            print(f"{left:,} {self._what}, the first: {outlook}; {time_of}", flush=True)
 
     def end(self) -> None:
-        print(f"compared in {duration_text(time.perf_counter() - self._start)}")
+        """Print how long it took."""
+        took = f"compared in {duration_text(time.perf_counter() - self._start)}"
+        if self._parts > 1:
+            pairs, new = (sum(getattr(x, k) for x in self._outlooks) for k in ("pairs", "missing"))
+            took = f"{pairs:,} pairs: {pairs - new:,} known, {new:,} computed; {took}"
+        print(took, flush=True)
 
 
 def compare_layers_by(
