@@ -213,9 +213,9 @@ def test_what_an_interruption_leaves_is_not_computed_again(tmp_path, sample, sig
 
 
 def test_the_pace_is_solved_for_the_size_of_a_block():
-    """By hand: 2 g · 1 s + g² · 0.1 s = 20 s for g = 7.3, and 20 s of pairs alone for g = 14.1."""
-    assert Pace(0, 1.0, 0.1).group == 7
-    assert Pace(0, 0.0, 0.1).group == 14
+    """By hand: 2 g · 1 s + g² · 0.1 s = 60 s for g = 16.5, and 60 s of pairs alone for g = 24.5."""
+    assert Pace(0, 1.0, 0.1).group == 16
+    assert Pace(0, 0.0, 0.1).group == 24
     assert Pace(0, 0.0, 100.0).group == 4
     # Ten representations of which all are in one block:
     # 10 · 2 s + (10 + 2 · 55 / 10) · 0.1 s + 55 · 0.1 s.
@@ -242,4 +242,7 @@ def test_the_pace_is_that_of_the_parts(monkeypatch):
     assert (pace.reading, pace.member, pace.pair) == pytest.approx((3, 0.004, 0.002))
     # Where the first pairs take long, they are all that is measured.
     assert measure_pace([], prepared, [1, 2, 3, 4], compute(0, 60)).pair == pytest.approx(60)
+    # Where all of the time is that of members, a pair is not taken for free.
+    pace = measure_pace([], prepared, list(range(8)), compute(0.01, 0))
+    assert pace.pair == pytest.approx(0.05 * 0.08 / 36) and pace.group < 6000
     assert measure_pace([], lambda i: None, [1], compute(1, 1)) == Pace(0, 0, 0)

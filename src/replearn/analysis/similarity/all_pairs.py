@@ -84,7 +84,7 @@ def compare_all(
         keys: what each label stands for: a text that changes with its content.
         store: where values of pairs are known and kept.
         announce: told once what there is to do, and about how long it will take.
-        group: most representations on each side of a block; by default what takes 20 seconds where
+        group: most representations on each side of a block; by default what takes a minute where
             there is a store, and else what fits into the memory.
 
     Returns:

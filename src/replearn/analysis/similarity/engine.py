@@ -12,7 +12,7 @@ from replearn.analysis.similarity.record import Record, Task
 from replearn.analysis.similarity.representation import ConstantError, Representation
 
 # Up to so many representations are compared in one block, unless the memory is too small.
-_FEW = 32
+_FEW = 64
 
 
 class Engine:

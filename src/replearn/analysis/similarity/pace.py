@@ -9,12 +9,13 @@ import numpy as np
 from replearn.analysis.similarity.measure import Chosen
 from replearn.analysis.similarity.representation import Representation
 
-# Representations that are read for the estimate: about the layers of one network, which are made in
-# one pass; and how many of them are compared.
-_READ, _COMPARED = 16, 8
+# Representations that are read for the estimate: the layers of a few networks, each made in one
+# pass. Fewer would not show how cheap a pair is in large blocks.
+_READ = 32
 # What a block should take: it is what an interruption may lose.
-_BLOCK_SECONDS = 20.0
-_LONG = 0.5  # seconds after which half of these say enough
+_BLOCK_SECONDS = 60.0
+_LONG = 0.5  # seconds after which a part of these says enough
+_LEAST = 0.05  # a pair takes at least this share of what it takes in a small block
 
 
 @dataclass(frozen=True)
@@ -90,24 +91,25 @@ def measure_pace(
     there = [one for one in found if one is not None]
     if not there:
         return Pace(reading, 0.0, 0.0)
-    # From all over a network: its layers differ in size.
-    at = np.linspace(0, len(there) - 1, min(_COMPARED, len(there))).round().astype(int)
-    sample = [there[i] for i in at]
 
-    def seconds(part: list[Representation]) -> float:
+    def seconds(n: int) -> float:
+        # From all over: the layers of a network differ in size.
+        at = np.linspace(0, len(there) - 1, n).round().astype(int)
         start = time.perf_counter()
-        compute(chosen, part)
+        compute(chosen, [there[i] for i in at])
         return time.perf_counter() - start
 
-    seconds(sample[:1])  # the very first also imports
-    few, n = sample[::2], len(sample)
-    m = len(few)
-    some = seconds(few)
-    if some > _LONG or n < 4:
-        return Pace(reading, 0.0, some / (m * (m + 1) / 2))
-    # Seconds of n members and n (n + 1) / 2 pairs, from two sizes.
-    many = seconds(sample)
-    pair = 2 * (many / n - some / m) / (n - m)
-    if pair <= 0:  # another process came between
-        return Pace(reading, 0.0, many / (n * (n + 1) / 2))
-    return Pace(reading, max(0.0, some / m - pair * (m + 1) / 2), pair)
+    seconds(1)  # the very first also imports
+    m, some = 0, 0.0
+    n = min(2, len(there))
+    many = seconds(n)
+    while many <= _LONG and n < len(there):
+        m, some = n, many
+        n = min(2 * n, len(there))
+        many = seconds(n)
+    alone = many / (n * (n + 1) / 2)
+    if m == 0:
+        return Pace(reading, 0.0, alone)
+    # Seconds of n members and n (n + 1) / 2 pairs, from the last two sizes.
+    pair = max(2 * (many / n - some / m) / (n - m), _LEAST * alone)
+    return Pace(reading, max(0.0, many / n - pair * (n + 1) / 2), pair)
