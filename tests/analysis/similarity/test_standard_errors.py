@@ -49,12 +49,24 @@ def test_blocks_wide_layers_and_constants_change_nothing(mixed):
     whole = compare_all(inputs, NAMES, standard_errors=True)
     blocked = compare_all(inputs, NAMES, standard_errors=True, memory_gib=2e-5)
     for name in NAMES:
-        np.testing.assert_allclose(blocked.errors[name], whole.errors[name], rtol=0, atol=1e-7)
-        np.testing.assert_allclose(whole.errors[name], whole.errors[name].T, atol=1e-7)
+        np.testing.assert_allclose(blocked.errors[name], whole.errors[name], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(whole.errors[name], whole.errors[name].T, rtol=0, atol=1e-12)
         assert np.isnan(whole.errors[name][-1]).all()
         assert whole.errors[name][0, 1] > 1e-3
-    same = whole.errors["cka_linear"].diagonal()[:-1]
-    np.testing.assert_allclose(same, 0, atol=1e-7)  # of itself it is always 1
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("group", [None, 1])
+def test_what_is_identical_for_all_inputs_has_no_error(group, precision, sample):
+    x = sample(60, 6)
+    same = {"x": x, "turned": 3 * x @ np.linalg.qr(sample(6, 6, seed=1))[0] + 1, "twice": x[:, :]}
+    same["wide"] = np.repeat(x, 20, axis=1)
+    found = compare_all(same, NAMES, standard_errors=True, precision=precision, group=group)
+    for name in NAMES:
+        np.testing.assert_array_equal(found.errors[name], np.zeros((4, 4)))
+    near = {"x": x, "near": x + 1e-3 * sample(60, 6, seed=2)}
+    errors = compare_all(near, NAMES, standard_errors=True).errors
+    assert all(1e-9 < errors[name][0, 1] < 1e-3 for name in NAMES)
 
 
 def test_without_asking_there_are_none(sample):

@@ -42,10 +42,11 @@ class Moments:
         self.yy += second.sum(axis=0)
         self.yy_yy += (second**2).sum(axis=0)
 
-    def error(self, n: int) -> Array:
+    def error(self, n: int, rounding: float) -> Array:
         """Return the standard error of xy / sqrt(xx yy), to which an input adds a row and a column.
 
-        Its influence is 2 (a - xy (b / xx + c / yy) / 2) / sqrt(xx yy) of its parts a, b, c.
+        Its influence is 2 (a - xy (b / xx + c / yy) / 2) / sqrt(xx yy) of its parts a, b, c. It
+        is 0 where the value is within `rounding` of 1, as of identical ones for all inputs.
         """
         first, second = 0.5 * self.xy / self.xx, 0.5 * self.xy / self.yy
         square = (
@@ -57,7 +58,8 @@ class Moments:
             + 2.0 * first * second * self.xx_yy
         )
         square = np.clip(square, 0.0, None) * n / (n - 1)
-        return 2.0 * np.sqrt(square / (self.xx * self.yy))
+        size = np.sqrt(self.xx * self.yy)
+        return np.where(self.xy >= (1.0 - rounding) * size, 0.0, 2.0 * np.sqrt(square) / size)
 
 
 def cka_moments(
