@@ -64,8 +64,10 @@ def test_a_simplex_has_no_debiased_value(sample):
     x = np.eye(6)
     with pytest.raises(InputError, match="all inputs are equally far apart"):
         compare(x, sample(6, 3), "cka_debiased")
-    result = compare_all({"simplex": x, "other": sample(6, 3)}, ["cka_debiased", "cka_linear"])
+    both = {"simplex": x, "other": sample(6, 3)}
+    result = compare_all(both, ["cka_debiased", "cka_linear"], standard_errors=True)
     assert np.isnan(result.values["cka_debiased"][0]).all()
+    assert np.isnan(result.errors["cka_debiased"][0]).all()
     assert np.isfinite(result.values["cka_linear"]).all()
     assert any("'simplex'" in warning for warning in result.warnings)
 

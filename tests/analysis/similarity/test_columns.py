@@ -41,8 +41,8 @@ def test_published_mean_correlation_coefficient(study):
 
 
 def test_columns_by_hand():
-    x = np.array([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]])
-    y = np.array([[2.0, 2.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    x = np.array([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    y = np.array([[2.0, 2.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
     # 45 degrees, 90 degrees, and a column that is 0 in both: no angle, and left out of the mean.
     np.testing.assert_allclose(column_cosines(x, y), [np.sqrt(0.5), 0.0, np.nan], atol=1e-15)
     np.testing.assert_allclose(column_angles(x, y), [0.75, 0.5, np.nan], atol=1e-15)

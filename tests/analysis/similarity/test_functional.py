@@ -22,8 +22,8 @@ def test_jsd_is_scipys_squared(logits):
 
 
 def test_jsd_by_hand():
-    sure = {"logits": np.array([[1e3, 0.0], [0.0, 1e3]])}
-    other, even = {"logits": -sure["logits"]}, {"logits": np.zeros((2, 2))}
+    sure = {"logits": np.array([[1e3, 0.0], [0.0, 1e3]] * 2)}
+    other, even = {"logits": -sure["logits"]}, {"logits": np.zeros((4, 2))}
     assert compare(sure, other, "jsd") == 1.0
     # (1, 0) and (1/2, 1/2): H(3/4, 1/4) - (0 + 1) / 2 bits.
     expected = -0.75 * np.log2(0.75) - 0.25 * np.log2(0.25) - 0.5
@@ -32,8 +32,8 @@ def test_jsd_by_hand():
 
 def test_jsd_is_no_metric():
     """From one class to the other is further than by way of both alike: 1 > .31 + .31."""
-    one, other = ({"logits": np.array([[a, b], [a, b]])} for a, b in ((1e3, 0.0), (0.0, 1e3)))
-    even = {"logits": np.zeros((2, 2))}
+    one, other = ({"logits": np.array([[a, b]] * 4)} for a, b in ((1e3, 0.0), (0.0, 1e3)))
+    even = {"logits": np.zeros((4, 2))}
     direct = compare(one, other, "jsd")
     assert direct > compare(one, even, "jsd") + compare(even, other, "jsd")
 

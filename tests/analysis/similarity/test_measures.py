@@ -186,6 +186,16 @@ def test_a_square_and_its_side_by_hand():
     [
         ("jaccard:k=49", "k nearest of 50 inputs need 1 <= k < 49, got k=49"),
         ("jaccard:by=l2", "by must be cosine or inner, got 'l2'"),
+        ("cknna:k=60", "k nearest of 50 inputs need 1 <= k < 49, got k=60"),
+        ("imd:k=0", "k nearest of 50 inputs need 1 <= k < 49, got k=0"),
+        ("jaccard:k=2.5", "^k of jaccard must be a whole number, got 2.5.$"),
+        ("jaccard:k=true", "^k of jaccard must be a whole number, got True.$"),
+        ("jaccard:k=", "^k of jaccard must be a whole number, got ''.$"),
+        ("gulp:ridge=small", "^ridge of gulp must be a number, got 'small'.$"),
+        ("jaccard:by=2", "^by of jaccard must be a word, got 2.$"),
+        ("gulp:lam=1", "takes no parameter 'lam'; choose from ridge$"),
+        ("gulp:crosses=1", "takes no parameter 'crosses'; choose from ridge$"),
+        ("jaccard:rows=1,k=3", "takes no parameter 'rows'; choose from by, k$"),
         ("rsa:distance=cos", "distance must be correlation or euclidean, got 'cos'"),
         ("rsa:by=kendall", "by must be spearman, pearson or cosine, got 'kendall'"),
         ("rsm_difference:norm=l1", "norm must be frobenius or spectral, got 'l1'"),
@@ -209,7 +219,9 @@ def test_too_many_features_to_match_are_one_sentence(sample):
 
 def test_uniformity_of_directions_by_hand():
     # Two opposite directions, at distance 2: log((2 + 2 exp(-8)) / 4); and one: 0.
-    apart, one = np.array([[3.0, 0.0], [-1.0, 0.0]]), np.array([[1.0, 1.0], [2.0, 2.0]])
+    apart, one = (
+        np.repeat(rows, 2, axis=0) for rows in ([[3.0, 0.0], [-1.0, 0.0]], [[1.0, 1.0], [2.0, 2.0]])
+    )
     expected = -np.log((1 + np.exp(-8)) / 2)
     assert compare(apart, one, "uniformity_difference") == pytest.approx(expected, rel=1e-12)
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replearn.analysis.similarity import MEASURES, compare, compare_all
+from replearn.errors import InputError
 
 # What a measure of few inputs needs beside its name.
 FEW = {name: f"{name}:k=2" for name, m in MEASURES.items() if "neighbours" in m.groups} | {
@@ -93,6 +94,17 @@ def test_the_order_matters_where_it_is_not_promised_that_it_does_not(name, sampl
     y[:, :3] += x[:, :3]
     spec = "cycle_knn:k=2" if name == "cycle_knn" else name  # of more, all is found again
     assert compare(x, y, spec) != pytest.approx(compare(y, x, spec), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_fewer_than_four_inputs_are_one_sentence(name, sample):
+    few = as_input(sample(3, 5), MEASURES[name].input_kind)
+    least = 8 if name == "imd" else 4
+    sentence = f"^{name} needs at least {least} inputs, got 3.$"
+    with pytest.raises(InputError, match=sentence):
+        compare(few, few, name)
+    with pytest.raises(InputError, match=sentence):
+        compare_all({"x": few, "y": few}, name)
 
 
 SIZES = [name for name, m in MEASURES.items() if "scaling" not in m.invariant_to]

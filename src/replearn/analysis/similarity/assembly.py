@@ -81,7 +81,7 @@ def _add(block: Block, chosen: Sequence[Chosen], products: Products, standard_er
             if (found := make(products)) is not None:
                 kept[label] = found
         if standard_errors and (error := one.error(products)) is not None:
-            block.errors[label] = error
+            block.errors[label] = np.where(np.isnan(block.values[label]), np.nan, error)
 
 
 def _crossed(
@@ -217,7 +217,4 @@ def check_inputs(chosen: Sequence[Chosen], sizes: Mapping[str, int]) -> None:
                 "compare activations on the same probe set."
             )
     for one in chosen:
-        if n < one.measure.min_inputs:
-            raise InputError(
-                f"{one.label} needs at least {one.measure.min_inputs} inputs, got {n}."
-            )
+        one.check_inputs(n)

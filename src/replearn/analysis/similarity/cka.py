@@ -70,8 +70,6 @@ def cka_linear_null_sd(products: Products) -> Array:
     Source: Kazi-Aoual et al. (1995), doi:10.1016/0167-9473(94)00064-2.
     """
     n = products.n
-    if n < 4:
-        return np.full((len(products.rows), len(products.columns)), np.nan)
     q = products.self_inner
     s = products.self_row_products
     # tr K = tr L = 1.
@@ -111,7 +109,6 @@ MEASURES = (
         range=(-1.0, 1.0),
         invariant_to=SHAPE,
         source="Song et al. (2012); Kornblith et al. (2019), arXiv:1905.00414",
-        min_inputs=4,
         null=cka_debiased_null,
         null_sd=cka_debiased_null_sd,
         error=cka_debiased_error,

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,15 @@ import numpy as np
 from replearn.analysis.similarity.products import Products
 from replearn.analysis.similarity.representation import Array
 from replearn.errors import InputError, nearest
-from replearn.registry import check_parameters, lookup, parameters
+from replearn.registry import lookup, parameters
 
 TRANSFORMATIONS = frozenset({"translation", "rotation", "scaling", "permutation", "linear"})
 """What may be done to the features of one side: shift, rotate or reflect, multiply by one positive
 number, reorder columns, multiply by any invertible matrix."""
+
+
+# What may be given for a parameter, by the type of its default.
+_TYPES = {int: (Integral, "a whole number"), float: (Real, "a number"), str: (str, "a word")}
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class Measure:
         describe: `(x (N, D) as given, float64, **params) -> description`, made once of each
             representation; the measure sees nothing else of it. It takes those of the measure's
             parameters that it names. Of outputs and posteriors it gets the mapping.
+        as_given: whether `describe` gets activations in the precision that they have, so that it
+            knows what of them is rounding.
         pairwise: whether `matrix` is of one pair, of which it gets the cross product.
         null: `(Products, **params) -> (I, J)`, its mean over all re-pairings of the inputs.
         null_sd: likewise its standard deviation over these.
@@ -66,9 +73,10 @@ class Measure:
     is_metric: bool
     invariant_to: frozenset[str]
     source: str
-    min_inputs: int = 2
+    min_inputs: int = 4
     uses: frozenset[str] = frozenset({"gram"})
     describe: Callable[..., Any] | None = None
+    as_given: bool = False
     pairwise: bool = False
     null: Callable[..., Array] | None = None
     null_sd: Callable[..., Array] | None = None
@@ -126,17 +134,26 @@ class Chosen:
         scaled = " scaled" if self._scaled else ""
         return f"{make.__module__}.{make.__qualname__}({given}){scaled}"
 
-    def describe(self, x: Array) -> Any:
-        """Return the description of a representation (N, D)."""
+    def describe(self, x: Any) -> Any:
+        """Return the description of a representation (N, D); errors as `check_inputs`."""
         make, params = self._describe()
+        activations = self.measure.input_kind == "activations"
+        self.check_inputs(len(x if activations else next(iter(x.values()))))
+        if activations and not self.measure.as_given:
+            x = x.astype(np.float64)
         if self._scaled and (largest := float(np.abs(x).max())) > 0:
             # Dividing by a power of two rounds nothing; then squares neither overflow nor vanish.
-            x = x / 2.0 ** np.floor(np.log2(largest))
+            x = x / float(2.0 ** np.floor(np.log2(largest)))
         return make(x, **params)
 
     @property
     def _scaled(self) -> bool:
         return "scaling" in self.measure.invariant_to and self.measure.input_kind == "activations"
+
+    def check_inputs(self, n: int) -> None:
+        """Raise an InputError if `n` inputs are too few."""
+        if n < (least := self.measure.min_inputs):
+            raise InputError(f"{self.label} needs at least {least} inputs, got {n}.")
 
     def sample(self, n: int) -> int:
         """Return how many of `n` inputs it looks at."""
@@ -144,12 +161,7 @@ class Chosen:
 
     @property
     def _all_params(self) -> dict[str, Any]:
-        defaults = {
-            name: p.default
-            for name, p in parameters(self.measure.matrix).items()
-            if p.default is not p.empty
-        }
-        return defaults | dict(self.params)
+        return _defaults(self.measure) | dict(self.params)
 
     def _describe(self) -> tuple[Callable[..., Any], dict[str, Any]]:
         make = self.measure.describe
@@ -183,7 +195,8 @@ def choose(spec: str | Mapping[str, Any], measures: Mapping[str, Measure]) -> Ch
     """Return the measure that `spec` names: "jaccard", "jaccard:k=10" or {name: jaccard, k: 10}.
 
     Raises:
-        InputError: if the name is unknown or a parameter does not belong to it.
+        InputError: if the name is unknown, or a parameter does not belong to it or is not of the
+            type of its default.
     """
     if isinstance(spec, str):
         name, _, rest = spec.partition(":")
@@ -194,13 +207,7 @@ def choose(spec: str | Mapping[str, Any], measures: Mapping[str, Measure]) -> Ch
         if name is None:
             raise InputError(f"a measure given as a mapping needs a 'name', got {dict(spec)}.")
     measure = lookup(measures, name, "measure")
-    own, given = parameters(measure.matrix), {}
-    for parameter, about in own.items():
-        if about.default is about.empty:  # what is compared
-            given[parameter] = None
-    if params and (len(own) == len(given) or set(params) & set(given)):
-        raise InputError(f"measure {name!r} takes no parameters, got {', '.join(params)}.")
-    check_parameters(measure.matrix, {**given, **params}, f"measure {name!r}")
+    _check_parameters(measure, params)
     return Chosen(measure, params)
 
 
@@ -241,6 +248,26 @@ def choose_all(
     if not chosen:
         raise InputError(f"name at least one measure; choose from {', '.join(sorted(measures))}.")
     return list(chosen.values())
+
+
+def _defaults(measure: Measure) -> dict[str, Any]:
+    """Return the parameters of a measure with their defaults: all but what is compared."""
+    own = parameters(measure.matrix).items()
+    return {name: p.default for name, p in own if p.default is not p.empty}
+
+
+def _check_parameters(measure: Measure, params: Mapping[str, Any]) -> None:
+    own = _defaults(measure)
+    if params and not own:
+        raise InputError(f"measure {measure.name!r} takes no parameters, got {', '.join(params)}.")
+    for name, value in params.items():
+        if name not in own:
+            raise InputError(
+                f"measure {measure.name!r} takes no parameter {name!r}; {nearest(name, own)}"
+            )
+        kind, words = _TYPES[type(own[name])]
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise InputError(f"{name} of {measure.name} must be {words}, got {value!r}.")
 
 
 def _is_there(measure: Measure, group: str) -> bool:

@@ -213,7 +213,6 @@ _near = partial(
     similarity,
     range=(0.0, 1.0),
     invariant_to=TURN | SCALE,
-    min_inputs=4,
     groups=NEIGHBOURS,
 )
 

@@ -76,7 +76,6 @@ MEASURES = (
         is_metric=False,
         invariant_to=SHAPE,
         source="Barannikov et al. (2022), arXiv:2201.00058",
-        min_inputs=4,
         undefined_when="9 in 10 of the distances between inputs are 0 in one of them",
         groups=RESI,
         package="ripser",
