@@ -62,6 +62,14 @@ def test_ranks_are_reported(mixed):
     assert compare_all(mixed, "procrustes_angular").ranks == {}
 
 
+@pytest.mark.parametrize("name", ["pwcca", "eos", "linear_regression"])
+def test_all_measures_of_spans_report_ranks_and_warn(name, mixed):
+    found, expected = compare_all(mixed, name), compare_all(mixed, "cca_r2")
+    assert found.ranks == expected.ranks
+    (warning,) = found.warnings
+    assert f"{name}: the ranks of 11 pairs together exceed the 60 inputs" in warning
+
+
 @pytest.mark.parametrize("d", [12, 100, 3000])
 @pytest.mark.parametrize("offset", [0.0, 100.0])
 def test_the_rounding_of_float32_is_no_direction(d, offset, sample):

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from replearn.analysis.similarity import MEASURES, compact, compare_all, factorise
+from replearn.analysis.similarity.engine import needs
+from replearn.analysis.similarity.inputs import prepare
+from replearn.analysis.similarity.measure import choose_all
 
 
 def test_compact_keeps_all_similarities(mixed):
@@ -31,3 +34,17 @@ def test_singular_values_down_to_the_rank_cut(d):
     assert factors.rank == 5
     np.testing.assert_allclose(factors.u.T @ factors.u, np.eye(5), atol=1e-8)
     np.testing.assert_allclose(np.abs(factors.u.T @ u[:, :5]), np.eye(5), atol=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("d", [300, 700])
+def test_nothing_is_kept_that_no_measure_asks_for(d, precision, sample):
+    def kept(*names):
+        return prepare(sample(500, d), **needs(choose_all(names, MEASURES)), precision=precision)
+
+    one = kept("jaccard")
+    assert one.coordinates is None and one.gram is None
+    assert one.nbytes == 500 * 8 + 500 * 10 * 4  # row norms, and the ten nearest of each
+    assert kept("gulp").coordinates is None
+    assert (kept("cka_linear").coordinates is None) == (d > 500)
+    assert kept("nbs").coordinates is not None

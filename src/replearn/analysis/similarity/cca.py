@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from replearn.analysis.similarity.cross import Cross, Crosses
 from replearn.analysis.similarity.promises import (
@@ -72,6 +73,10 @@ def _leading(spectrum: Array, threshold: float) -> int:
     return min(int(np.searchsorted(explained, wanted)) + 1, len(spectrum))
 
 
+# Canonical correlations that are nearer to each other than this are one, up to rounding.
+_COINCIDE = 1e-8
+
+
 @dataclass(frozen=True)
 class Directions:
     """Left singular vectors (N, r) of the centred features, and what they multiply: (r, D)."""
@@ -79,10 +84,16 @@ class Directions:
     u: Array
     loadings: Array
 
+    @property
+    def rank(self) -> int:
+        """Return the rank r of the centred features."""
+        return self.u.shape[1]
+
 
 def directions(x: Array) -> Directions:
     """Return orthonormal directions of the centred features (N, D), and the features in them."""
     factors = factorise(x)
+    x = x.astype(np.float64)
     return Directions(factors.u, factors.u.T @ (x - x.mean(axis=0)))
 
 
@@ -90,7 +101,9 @@ def pwcca(rows: list[Directions], columns: list[Directions]) -> Array:
     """Canonical correlations weighted by what they account for in the first, in [0, 1].
 
     The weight of a canonical direction h of the first is the sum over its features of |h'x|. Not
-    symmetric: the weights are those of the first argument.
+    symmetric: the weights are those of the first argument. Directions whose correlations coincide,
+    as those that are 1 where the ranks exceed the inputs, may be rotated among each other, which
+    changes these sums: their weight is the mean over all rotations.
 
     Source: Morcos et al. (2018), arXiv:1806.05759, section 2.3; h is the whitened direction, which
     several published implementations confuse with its coefficients.
@@ -100,17 +113,37 @@ def pwcca(rows: list[Directions], columns: list[Directions]) -> Array:
         for j, y in enumerate(columns):
             if rows is columns and j < i:
                 continue  # one decomposition serves both directions
-            p, s, q = np.linalg.svd(x.u.T @ y.u, full_matrices=False)
-            s = np.clip(s, 0.0, 1.0)
-            out[i, j] = _weighted_mean(s, p.T, x)
+            s, of_x, of_y = _canonical(x, y)
+            out[i, j] = _weighted_mean(s, of_x, x)
             if rows is columns:
-                out[j, i] = _weighted_mean(s, q, y)
+                out[j, i] = _weighted_mean(s, of_y, y)
     return out
 
 
+def _canonical(x: Directions, y: Directions) -> tuple[Array, Array, Array]:
+    """Return the canonical correlations (r,), and the directions of each: (r, r_x), (r, r_y)."""
+    if y.u[0].tolist() < x.u[0].tolist():
+        # The order of the two is not to change the rounding, which near correlations enlarge.
+        s, of_y, of_x = _canonical(y, x)
+        return s, of_x, of_y
+    p, s, q = np.linalg.svd(x.u.T @ y.u, full_matrices=False)
+    return np.clip(s, 0.0, 1.0), p.T, q
+
+
 def _weighted_mean(correlations: Array, canonical: Array, x: Directions) -> float:
-    weights = np.abs(canonical @ x.loadings).sum(axis=1)
-    return float(correlations @ weights / weights.sum())
+    starts = np.flatnonzero(np.diff(correlations, prepend=np.inf) < -_COINCIDE)
+    sizes = np.diff(starts, append=len(correlations))
+    squares = np.add.reduceat((canonical @ x.loadings) ** 2, starts, axis=0)
+    weights = sizes * _mean_cosine(sizes) * np.sqrt(squares).sum(axis=1)
+    means = np.add.reduceat(correlations, starts) / sizes
+    return float(means @ weights / weights.sum())
+
+
+def _mean_cosine(k: NDArray[np.intp]) -> Array:
+    """Return E |h'e| of a fixed direction e and a random one h in k dimensions: 1, 2/pi, 1/2, …"""
+    from scipy.special import gammaln
+
+    return np.exp(gammaln(k / 2.0) - gammaln((k + 1.0) / 2.0)) / np.sqrt(np.pi)
 
 
 MEASURES = (
@@ -163,6 +196,7 @@ MEASURES = (
         invariant_to_second=LINEAR,
         source="Morcos et al. (2018), arXiv:1806.05759",
         groups=RESI,
+        as_given=True,
         **described(directions),
     ),
 )

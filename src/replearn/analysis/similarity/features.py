@@ -12,6 +12,16 @@ ROUNDINGS = 4.0
 _COLUMNS = 2048
 
 
+def rounding_noise(dtype: np.dtype, size: float, shape: tuple[int, ...]) -> float:
+    """Return a singular value that the rounding of a matrix (N, D) of norm `size` does not reach.
+
+    Errors of size e in all entries have singular values up to e (sqrt N + sqrt D).
+    """
+    n, d = shape
+    entry = ROUNDINGS * float(np.finfo(dtype).eps) * size / np.sqrt(n * d)
+    return float(entry * (np.sqrt(n) + np.sqrt(d)))
+
+
 class CentredFeatures:
     """The centred columns of a matrix, as a whole or block by block, divided by `scale`."""
 
@@ -33,13 +43,9 @@ class CentredFeatures:
 
     @property
     def noise(self) -> float:
-        """Return a singular value that the rounding of the numbers as given does not reach.
-
-        Errors of size e in all entries have singular values up to e (sqrt N + sqrt D).
-        """
-        n, d = self._x.shape
-        entry = self._tolerance * np.sqrt(sum(self._energies.values()) / (n * d))
-        return float(entry * (np.sqrt(n) + np.sqrt(d)))
+        """Return a singular value that the rounding of the numbers as given does not reach."""
+        size = float(np.sqrt(sum(self._energies.values())))
+        return rounding_noise(self._x.dtype, size, self._x.shape)
 
     def whole(self) -> Array:
         return self._block(0, self._x.shape[1])

@@ -1,12 +1,14 @@
 """How well one representation is predicted linearly from the other, and by what subspace."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from replearn.analysis.similarity.arithmetic import Arithmetic
 from replearn.analysis.similarity.cross import Crosses
 from replearn.analysis.similarity.factors import RANK_CUT
+from replearn.analysis.similarity.features import rounding_noise
 from replearn.analysis.similarity.inner import Gram, inner_products
 from replearn.analysis.similarity.products import ROUNDING
 from replearn.analysis.similarity.promises import (
@@ -53,23 +55,41 @@ def gulp(crosses: Crosses, ridge: float = 0.01) -> Array:
     return np.sqrt(np.where(squared > ROUNDING * norms, squared, 0.0))
 
 
-def span(x: Array) -> Array:
-    """Return an orthonormal basis (N, r) of the columns of `x` (N, D), which are not centred."""
-    u, s, _ = np.linalg.svd(x, full_matrices=False)
-    return u[:, : int(np.count_nonzero(s > RANK_CUT * s[0]))]
+@dataclass(frozen=True)
+class Span:
+    """An orthonormal basis (N, r) of the columns of a matrix, which are not centred."""
+
+    basis: Array
+
+    @property
+    def rank(self) -> int:
+        """Return the rank of the centred columns: one less where the span holds the constant."""
+        n, r = self.basis.shape
+        mean = self.basis.mean(axis=0)
+        return r - int(n * (mean @ mean) > 1.0 - RANK_CUT)
+
+    @property
+    def projection(self) -> Gram:
+        """Return the matrix (N, N) that projects on it."""
+        return Gram(self.basis, None, np.einsum("ij,ij->i", self.basis, self.basis))
 
 
-def eos(rows: list[Array], columns: list[Array]) -> Array:
+def span(x: Array) -> Span:
+    """Return the span of the columns of `x` (N, D)."""
+    u, s, _ = np.linalg.svd(x.astype(np.float64), full_matrices=False)
+    noise = rounding_noise(x.dtype, float(np.linalg.norm(s)), x.shape)
+    return Span(u[:, : int(np.count_nonzero(s > max(RANK_CUT * s[0], noise)))])
+
+
+def eos(rows: list[Span], columns: list[Span]) -> Array:
     """Overlap of the two spans of features, not centred: ||Q'R||² / max rank, in [0, 1].
 
     Source: May et al. (2019), arXiv:1909.01264, eigenspace overlap score; by rank, not by number
     of features.
     """
-    kept = [Gram(q, None, np.einsum("ij,ij->i", q, q)) for q in rows]
-    others = kept
-    if rows is not columns:
-        others = [Gram(q, None, np.einsum("ij,ij->i", q, q)) for q in columns]
-    ranks = [np.array([q.shape[1] for q in side]) for side in (rows, columns)]
+    kept = [one.projection for one in rows]
+    others = kept if rows is columns else [one.projection for one in columns]
+    ranks = [np.array([one.basis.shape[1] for one in side]) for side in (rows, columns)]
     return inner_products(kept, others, Arithmetic(), _MEMORY) / np.maximum.outer(*ranks)
 
 
@@ -93,6 +113,7 @@ MEASURES = (
         invariant_to=LINEAR - SHIFT,
         source="May et al. (2019), arXiv:1909.01264",
         groups=RESI,
+        as_given=True,
         **described(span),
     ),
     distance(

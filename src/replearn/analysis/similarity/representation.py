@@ -7,6 +7,7 @@ than rows is kept as K (N, N), or as coordinates F (N, r), r < N, with F F' = K.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ class Representation:
     factors: "Factors | None" = None
     described: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
         """Return the bytes of the arrays that are kept."""
         kept = (self.coordinates, self.gram, self.row_norms, self.factors)
@@ -58,8 +59,9 @@ class Representation:
 
     @property
     def rank(self) -> int | None:
-        """Return the rank of the centred features, None where they were not factorised."""
-        return None if self.factors is None else self.factors.rank
+        """Return the rank of the centred features, None where nothing kept of them knows it."""
+        known = (getattr(one, "rank", None) for one in (self.factors, *self.described.values()))
+        return next((rank for rank in known if rank is not None), None)
 
     @property
     def kernel(self) -> Gram:
@@ -126,7 +128,7 @@ def prepare(
 
     With D <= N the centred features themselves are kept; with D > N what is asked for: the Gram
     matrix (2 N^2 D operations), the coordinates (an eigendecomposition more). `factors` are kept
-    if asked for; `describe` are functions of the features (N, D) as given, in float64.
+    if asked for; `describe` are functions of the features (N, D) as given.
 
     Raises:
         InputError: if `x` is no matrix, has fewer than 2 rows, or holds NaN or infinity.
@@ -162,12 +164,14 @@ def prepare(
         gram_norm = float(np.linalg.norm(k))
         if not gram:
             k = None
-        if not coordinates:
-            f = None
     if own is not None:
         own = Factors(own.u, own.s / np.linalg.norm(own.s)) if factors else None
-    described = {name: make(x.astype(np.float64)) for name, make in (describe or {}).items()}
-    found = Representation(n, d, size * columns.scale, f, k, row_norms, gram_norm, own, described)
+    described = {name: make(x) for name, make in (describe or {}).items()}
+    # The Gram matrix of a narrow one is taken from its coordinates.
+    kept = f if coordinates or (gram and d <= n) else None
+    found = Representation(
+        n, d, size * columns.scale, kept, k, row_norms, gram_norm, own, described
+    )
     if precision == "float64":
         return found
     if found.bears_float32:
