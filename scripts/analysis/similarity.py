@@ -51,7 +51,7 @@ def compare(where, measures, layers, steps, latent, n_probe, _config, _run):
     from replearn.study.results import results_of
     from replearn.study.same_layer import same_layer_tables
     from replearn.study.selection import find_trained, without_repetitions
-    from replearn.study.similarity_table import tidy
+    from replearn.study.similarity_table import tidy_blocks
     from replearn.sweep.similarity import baselines_of, compare_as_told, compare_shuffled
 
     runs = without_repetitions(find_trained(where))
@@ -71,7 +71,7 @@ def compare(where, measures, layers, steps, latent, n_probe, _config, _run):
         for warning in found.warnings:
             print(f"warning: {warning}", file=sys.stderr)
         results.arrays("similarity", **found.arrays())
-        results.text("similarity.csv", tidy(found, sources, names).to_csv(index=False))
+        results.csv("similarity", tidy_blocks(found, sources, names))
         numbers = draw_layer_maps(results, found, trained, untrained, names, shuffled)
         same_layer_tables(results, found, trained, untrained, names, shuffled)
         return numbers

@@ -1,13 +1,16 @@
 """One row for each pair of layers, with what is known of both."""
 
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
+import pandas
 import pytest
 
 from replearn.analysis.similarity import SimilarityResult
 from replearn.study.comparison import Source
-from replearn.study.similarity_table import tidy
+from replearn.study.results import Results
+from replearn.study.similarity_table import tidy, tidy_blocks
 
 LAYERS = ["mean", "encoder.0"]
 
@@ -78,3 +81,54 @@ def test_only_what_is_asked_for_is_shown(sources, found):
     ]
     # One group has nothing that sets it apart: it is called after its experiment.
     assert set(table["group_x"]) == {"unsupervised"}
+
+
+@pytest.mark.slow
+def test_a_large_table_is_streamed_and_reads_the_same(tmp_path):
+    """700 layers have 244,650 pairs: too many for a plain file, and never all in memory."""
+    m, networks = 700, [network(i, 1, i) for i in range(1, 351)]
+    i = np.arange(float(m))
+    found = SimilarityResult(
+        tuple(source.label(layer) for source in networks for layer in LAYERS),
+        64,
+        {"cka_linear": np.sqrt(i[:, None] + i)},
+        nulls={"cka_linear": np.full((m, m), 0.25)},
+        null_sds={"cka_linear": np.full((m, m), 0.5)},
+    )
+    results, sizes, alive = Results(tmp_path, "caption"), [], []
+
+    def counted():
+        for table in tidy_blocks(found, networks, LAYERS):
+            sizes.append(len(table))
+            alive.append(weakref.ref(table))
+            yield table
+            del table
+            most.append(sum(len(one) for one in (ref() for ref in alive) if one is not None))
+
+    most: list[int] = []
+    results.csv("similarity", counted())
+    assert [path.name for path in results.files] == ["similarity.csv.gz"]
+    assert max(sizes) <= 51_000 and max(most) <= 200_000 + max(sizes)
+    read = pandas.read_csv(results.files[0])
+    whole = tidy(found, networks, LAYERS)
+    assert len(read) == sum(sizes) == m * (m - 1) // 2
+    pandas.testing.assert_frame_equal(read, whole, rtol=1e-12)
+    # The pair of the last two layers: 698 and 699.
+    last = read.iloc[-1]
+    assert last["value"] == pytest.approx(1397**0.5) and (last["run_x"], last["run_y"]) == (
+        350,
+        350,
+    )
+    assert last["z"] == pytest.approx((1397**0.5 - 0.25) / 0.5)
+    first = results.files[0].read_bytes()
+    results.csv("similarity", tidy_blocks(found, networks, LAYERS))
+    assert results.files[1].read_bytes() == first
+
+
+def test_a_small_table_is_a_plain_file(tmp_path, sources, found):
+    results = Results(tmp_path, "caption")
+    results.csv("similarity", tidy_blocks(found, sources, LAYERS))
+    (path,) = results.files
+    assert path.name == "similarity.csv"
+    assert path.read_text() == tidy(found, sources, LAYERS).to_csv(index=False)
+    assert len(path.read_text().splitlines()) == 1 + 15 + 30

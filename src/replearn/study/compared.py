@@ -1,6 +1,6 @@
 """What pictures of a comparison are drawn from: blocks of values, and what networks are called."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from replearn.errors import InputError, nearest
 from replearn.runs.where import ABSENT, look_up, paths
 from replearn.study.comparison import Source
 from replearn.study.seed_groups import seed_groups
-from replearn.study.similarity_table import tidy
+from replearn.study.similarity_table import tidy_blocks
 from replearn.study.summary import short_names
 
 if TYPE_CHECKING:
@@ -111,11 +111,15 @@ class Compared:
         """Return one row for each pair that was compared, and measure (`similarity_table.tidy`)."""
         import pandas
 
-        tables = [tidy(found, part, self.layers) for part, found in self.parts]
-        whole = pandas.concat(tables, ignore_index=True)
-        for side in "xy":  # a part does not know what sets its runs apart from those of others
-            whole[f"group_{side}"] = [self._group_names[run] for run in whole[f"run_{side}"]]
-        return whole
+        return pandas.concat(self.tables(), ignore_index=True)
+
+    def tables(self) -> "Iterator[pandas.DataFrame]":
+        """Yield the rows of `table` in tables of some of them."""
+        for part, found in self.parts:
+            for table in tidy_blocks(found, part, self.layers):
+                for side in "xy":  # a part does not know what sets its runs apart from others
+                    table[f"group_{side}"] = table[f"run_{side}"].map(self._group_names)
+                yield table
 
     def kind(self, source: Source, name: str, layer: str = "") -> Any:
         """Return what a network is by `name`, such as its colour in a picture.

@@ -4,10 +4,12 @@ Files are written to a folder that is renamed when the analysis ends well, so th
 half-written looks like a result.
 """
 
+import gzip
 import io
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +22,13 @@ from replearn.runs.database import database_key
 from replearn.runs.run import Run
 
 if TYPE_CHECKING:
+    import pandas
     from matplotlib.figure import Figure
     from sacred.run import Run as SacredRun
 
     from replearn.analysis.tables import Against, Column, Group
 
+MOST_ROWS = 200_000  # of a table that is not compressed
 # Parameters of a loss that say how strongly it regularises.
 STRENGTHS = ("beta", "gamma", "capacity", "lambda_od", "lambda_d")
 
@@ -76,9 +80,40 @@ class Results:
         np.savez_compressed(content, allow_pickle=False, **arrays)
         self.files.append(write_whole(self.folder / f"{name}.npz", content.getvalue()))
 
+    def csv(self, name: str, tables: "Iterable[pandas.DataFrame]") -> None:
+        """Write tables below each other to `name`.csv, or beyond MOST_ROWS rows to `name`.csv.gz.
+
+        No more than MOST_ROWS rows and one table are held.
+        """
+        rest, held, n = iter(tables), [], 0
+        for table in rest:
+            held.append(table)
+            n += len(table)
+            if n > MOST_ROWS:
+                break
+        else:
+            self.text(f"{name}.csv", "".join(_csv_lines(held)))
+            return
+        path = self.folder / f"{name}.csv.gz"
+        # Without a name and a time: equal tables, equal bytes.
+        with path.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
+            for lines in _csv_lines(chain(_emptied(held), rest)):
+                file.write(lines.encode())
+        self.files.append(path)
+
     def text(self, name: str, content: str) -> None:
         """Write a text file."""
         self.files.append(write_whole(self.folder / name, content))
+
+
+def _csv_lines(tables: "Iterable[pandas.DataFrame]") -> Iterator[str]:
+    for i, table in enumerate(tables):
+        yield table.to_csv(index=False, header=i == 0)
+
+
+def _emptied(tables: "list[pandas.DataFrame]") -> "Iterator[pandas.DataFrame]":
+    while tables:
+        yield tables.pop(0)
 
 
 @contextmanager
@@ -183,4 +218,5 @@ def content_type(path: Path) -> str:
         ".json": "application/json",
         ".md": "text/markdown",
         ".csv": "text/csv",
+        ".gz": "application/gzip",
     }.get(path.suffix, "application/octet-stream")

@@ -1,9 +1,10 @@
 """The similarities of layers as one tidy table: a row for each pair of layers and measure."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from replearn.analysis.similarity import MEASURES, SimilarityResult, choose
 from replearn.study.comparison import Source
@@ -11,6 +12,9 @@ from replearn.study.seed_groups import seed_groups
 
 if TYPE_CHECKING:
     import pandas
+
+
+_BLOCK = 50_000  # pairs of which a table is held
 
 
 def tidy(
@@ -34,6 +38,15 @@ def tidy(
     """
     import pandas
 
+    return pandas.concat(tidy_blocks(found, sources, layers), ignore_index=True)
+
+
+def tidy_blocks(
+    found: SimilarityResult, sources: Sequence[Source], layers: Sequence[str]
+) -> "Iterator[pandas.DataFrame]":
+    """Yield the rows of `tidy` in tables of some of them: all may be more than memory holds."""
+    import pandas
+
     names = {source.run.id: name for name, own in seed_groups(sources).items() for source in own}
     about = [
         (source.run.id, names[source.run.id], source.run.config.get("seed"), source.step, layer)
@@ -49,25 +62,45 @@ def tidy(
         [about[i] for i in order], columns=["run", "group", "seed", "step", "layer"]
     )
     sides["rank"] = [float(found.ranks.get(found.labels[i], np.nan)) for i in at]
-    tables = []
-    for measure, values in found.values.items():
-        x, y = np.triu_indices(len(at), k=1)
-        if not choose(measure, MEASURES).measure.symmetric:
-            x, y = np.concatenate([x, y]), np.concatenate([y, x])
-        of_x, of_y = (sides.iloc[side].reset_index(drop=True) for side in (x, y))
-        table = of_x.add_suffix("_x").join(of_y.add_suffix("_y"))
-        ranks = table.pop("rank_x"), table.pop("rank_y")
-        table["measure"] = measure
-        for column, matrices in (
-            ("value", {measure: values}),
-            ("null", found.nulls),
-            ("null_sd", found.null_sds),
-            ("z", found.z),
-            ("error", found.errors),
-        ):
-            known = measure in matrices
-            table[column] = matrices[measure][at[x], at[y]] if known else np.nan
-        table["n"] = found.n
-        table["rank_x"], table["rank_y"] = ranks
-        tables.append(table)
-    return pandas.concat(tables, ignore_index=True)
+    for measure in found.values:
+        both = not choose(measure, MEASURES).measure.symmetric
+        for back in (False, True) if both else (False,):
+            for start, end in _spans(len(at)):
+                x, y = np.triu_indices(end - start, k=1, m=len(at) - start)
+                x, y = (y + start, x + start) if back else (x + start, y + start)
+                yield _rows(found, measure, sides, at, x, y)
+
+
+def _spans(m: int) -> Iterator[tuple[int, int]]:
+    """Yield parts of the M rows of a matrix of pairs, each of about _BLOCK pairs."""
+    start = 0
+    while start < max(1, m - 1):  # the last row has no pair of its own
+        end = min(m, start + max(1, _BLOCK // (m - start)))
+        yield start, end
+        start = end
+
+
+def _rows(
+    found: SimilarityResult,
+    measure: str,
+    sides: "pandas.DataFrame",
+    at: NDArray[np.intp],
+    x: NDArray[np.intp],
+    y: NDArray[np.intp],
+) -> "pandas.DataFrame":
+    of_x, of_y = (sides.iloc[side].reset_index(drop=True) for side in (x, y))
+    table = of_x.add_suffix("_x").join(of_y.add_suffix("_y"))
+    ranks = table.pop("rank_x"), table.pop("rank_y")
+    table["measure"] = measure
+
+    def of(matrices: Mapping[str, NDArray]) -> Any:
+        return matrices[measure][at[x], at[y]] if measure in matrices else np.nan
+
+    table["value"], table["null"] = of(found.values), of(found.nulls)
+    table["null_sd"] = of(found.null_sds)
+    with np.errstate(divide="ignore", invalid="ignore"):  # as in SimilarityResult.z, of these alone
+        table["z"] = (table["value"] - table["null"]) / table["null_sd"]
+    table["error"] = of(found.errors)
+    table["n"] = found.n
+    table["rank_x"], table["rank_y"] = ranks
+    return table

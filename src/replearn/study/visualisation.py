@@ -1,7 +1,7 @@
 """Pictures of similarities: which networks a picture is of, which are compared, how it is drawn."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,7 @@ class Picture:
         config, tool = self.config, self.config["tool"]
         for warning in compared.warnings:
             print(f"warning: {warning}", file=sys.stderr)
-        results.text("similarity.csv", self._table(compared).to_csv(index=False))
+        results.csv("similarity", self._tables(compared))
         if tool == "heatmap":
             return draw_heatmaps(results, compared, self.rows, self.columns, self.pairs,
                                  config["each"], config["show"])  # fmt: skip
@@ -88,19 +88,20 @@ class Picture:
             return draw_mds(results, compared, config["colour"], config["marker"])
         return draw_dendrogram(results, compared, config["colour"])
 
-    def _table(self, compared: Compared) -> "pandas.DataFrame":
-        """Return the pairs that are drawn: of a heat map those between its rows and columns."""
-        table = compared.table()
+    def _tables(self, compared: Compared) -> "Iterator[pandas.DataFrame]":
+        """Yield the pairs that are drawn: of a heat map those between its rows and columns."""
         if self.config["tool"] != "heatmap" or self.config["show"] == "excess":
-            return table
+            yield from compared.tables()
+            return
         drawn = {
             frozenset(((one.run.id, one.step), (other.run.id, other.step)))
             for one in self.rows
             for other in self.columns
             if pair_kind(one, other) == self.pairs
         }
-        sides = table[["run_x", "step_x", "run_y", "step_y"]].itertuples(index=False, name=None)
-        return table.loc[[frozenset(((a, s), (b, t))) in drawn for a, s, b, t in sides]]
+        for table in compared.tables():
+            sides = table[["run_x", "step_x", "run_y", "step_y"]].itertuples(index=False, name=None)
+            yield table.loc[[frozenset(((a, s), (b, t))) in drawn for a, s, b, t in sides]]
 
 
 def comparison_of(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def compare_as_told(
 def compare_shuffled(
     config: Mapping[str, Any], sources: Sequence[Source], layers: Sequence[str], probe: Probe
 ) -> SimilarityResult:
-    """Return it with the images in another order for each run, computed by this process.
+    """Return it with the images in another order for each run, computed by this process alone.
 
     Raises:
         InputError: as `compare_layers`.
