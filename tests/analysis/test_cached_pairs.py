@@ -45,7 +45,8 @@ def test_the_blocks_change_no_value(cache, representations, groups):
     for one, other in ((whole.values, found.values), (whole.nulls, found.nulls)):
         assert set(one) == set(other)
         for name in one:
-            np.testing.assert_allclose(other[name], one[name], rtol=0, atol=1e-12)
+            # Some measures reach hundreds.
+            np.testing.assert_allclose(other[name], one[name], rtol=1e-12, atol=1e-12)
 
 
 def test_less_memory_makes_smaller_blocks(cache, representations):
