@@ -65,7 +65,8 @@ class Representations(Mapping[str, Tensor]):
         if (found := self._next(label)) is None:
             self._made = self._make(source, layer)
             found = self._next(label)
-        assert found is not None, "the first that is made is the one asked for"
+        if found is None:
+            raise RuntimeError(f"{label!r} was not made, though its network was asked for it")
         return found
 
     def keys_of(self, source: Source) -> dict[str, str]:
