@@ -118,7 +118,7 @@ class Compared:
         for part, found in self.parts:
             for table in tidy_blocks(found, part, self.layers):
                 for side in "xy":  # a part does not know what sets its runs apart from others
-                    table[f"group_{side}"] = table[f"run_{side}"].map(self._group_names)
+                    table[f"group_{side}"] = table[f"run_{side}"].map(self._group_names.__getitem__)
                 yield table
 
     def kind(self, source: Source, name: str, layer: str = "") -> Any:
