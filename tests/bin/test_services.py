@@ -75,3 +75,14 @@ def test_the_users_own_server_is_used_and_left_running(services, mongo_server):
 def test_a_database_that_does_not_answer_is_one_sentence(services):
     code, said, _ = services("start-services", MONGO_URL="mongodb://127.0.0.1:1")
     assert (code, said) == (1, "")
+
+
+@pytest.mark.parametrize("name", ["start-services", "stop-services"])
+def test_what_is_no_option_starts_and_stops_nothing(name):
+    def run(option):
+        return subprocess.run([BIN / name, option], capture_output=True, text=True, timeout=60)
+
+    told, refused = run("--help"), run("--halp")
+    assert told.returncode == 0 and "Omniboard" in told.stdout
+    assert refused.returncode == 1
+    assert refused.stderr == f"bin/{name} takes no options, not '--halp'.\n"
