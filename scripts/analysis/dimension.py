@@ -42,7 +42,7 @@ def describe(where, layers, steps, n_probe, neighbours, discard, pooling, latent
     sources = choose_steps(runs, steps)
     print(f"{len(runs)} runs, {len(names) * len(sources)} representations")
     progress = progress_bars() if _config["progress"] else None
-    with results_of(_run, "Dimensions of layers", runs, probe=f"{n_probe} images") as results:
+    with results_of(_run, "Dimensions of layers", runs, probe=probe.said(n_probe)) as results:
         found = measure(
             sources, names, probe, neighbours, discard, progress, pooling=pooling, latent=latent
         )
