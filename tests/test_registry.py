@@ -44,3 +44,4 @@ def test_where_there_is_nothing_to_choose_it_says_so():
 
 def test_a_part_of_a_name_is_near():
     assert nearest("cka", ["cka_debiased", "rsa"]) == "did you mean 'cka_debiased'?"
+    assert nearest("cka", ["cknna", "cka_linear"]) == "did you mean 'cka_linear' or 'cknna'?"

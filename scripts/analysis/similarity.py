@@ -22,7 +22,7 @@ ex.add_config(
     measures=["cka_debiased", "cka_linear", "procrustes_angular"],
     layers=["all"],  # or names: a,b
     steps=["last"],  # or all, or steps: 0,100
-    baseline=["untrained"],  # beside: untrained (step 0), shuffled (images), or none
+    baseline=["untrained"],  # beside: untrained (step 0), shuffled (images); or False
     standard_errors=False,  # over the choice of images, of CKA and the Procrustes angle
     precision="float64",  # of large products; or float32
     device="cpu",  # of large products; or cuda

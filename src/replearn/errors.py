@@ -15,8 +15,10 @@ class InputError(ValueError):
 def nearest(name: str, choices: Iterable[str], n: int = 3) -> str:
     """Return the `n` choices that `name` was probably meant to be, as words for a sentence."""
     choices = sorted(map(str, choices))
-    inside = [choice for choice in choices if str(name) and str(name) in choice]
-    close = get_close_matches(str(name), choices, n=n, cutoff=0.5) or inside[:n]
-    if close:
-        return "did you mean " + " or ".join(repr(choice) for choice in close) + "?"
+    name = str(name)
+    begun = [choice for choice in choices if len(name) >= 3 and choice.startswith(name)]
+    inside = [choice for choice in choices if name and name in choice]
+    close = get_close_matches(name, choices, n=n, cutoff=0.5) or inside
+    if found := list(dict.fromkeys([*begun, *close]))[:n]:
+        return "did you mean " + " or ".join(repr(choice) for choice in found) + "?"
     return "choose from " + ", ".join(choices) if choices else "there is none to choose from"
