@@ -101,7 +101,10 @@ def _draw_groups(
         return
     figure = heatmap_panel(
         [between_runs(found, label, members, layers) for members in several.values()],
-        [f"{name} (n = {len(members)})" for name, members in several.items()],
+        [
+            f"{name} (n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{len(members)})"
+            for name, members in several.items()
+        ],
         layers, measure=label, limits=limits,
         row_title="layer", column_title="layer of another seed",
     )  # fmt: skip

@@ -39,6 +39,11 @@ def test_values_stand_in_large_cells_in_a_readable_colour(artists, study):
     assert len(artists(similarity_heatmap(np.eye(30), study.layers, annotate=True), "value")) == 900
 
 
+def test_values_that_round_to_zero_have_no_sign(artists):
+    figure = similarity_heatmap([[-0.004, -0.006]], ["a"], ["x", "y"])
+    assert [text.get_text() for text in artists(figure, "value")] == ["0.00", "-0.01"]
+
+
 def test_colours_of_signed_values_diverge_from_a_pale_zero():
     figure = similarity_heatmap([[-0.5, 0.0], [0.25, 0.5]], ["a", "b"])
     colours = mesh(figure.axes[0])
@@ -123,3 +128,17 @@ def test_long_titles_of_neighbours_do_not_meet():
         boxes = [place(each).get_window_extent() for each in axes]
         assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
     assert [each.get_title().replace("\n", " ").strip() for each in axes] == titles
+
+
+def test_titles_stay_within_maps_of_few_layers():
+    number = "(n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}2)"
+    words = "loss=beta_vae, beta=4", "training.loss.name=annealed_dip_vae_ii", "loss=tc_vae", "b"
+    titles = [f"{each} {number}" for each in words]
+    axes = heatmap_panel([np.eye(4)] * 4, titles, list("abcd")).axes[:4]
+    boxes = [each.title.get_window_extent() for each in axes]
+    assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
+    assert all(each.get_title().count(number) == 1 for each in axes)
+    # Only what is too long for a line is broken inside, after its marks.
+    shown = [each.get_title().strip("\n").split("\n") for each in axes]
+    assert ["".join(each) for each in shown[1:2]] == [titles[1].replace(" (", "(")]
+    assert shown[0][0] == "loss=beta_vae,"

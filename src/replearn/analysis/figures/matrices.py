@@ -229,7 +229,7 @@ def _write(axes: Axes, array: np.ndarray, norm: Normalize, colours: Colormap, ce
         # Relative luminance (WCAG 2); white and near-black contrast equally with 0.18.
         dark = np.dot((0.2126, 0.7152, 0.0722), np.array(colours(norm(value))[:3]) ** 2.2) < 0.2
         axes.text(
-            column + 0.5, row + 0.5, f"{value:.2f}", ha="center", va="center_baseline",
+            column + 0.5, row + 0.5, f"{value:z.2f}", ha="center", va="center_baseline",
             color="white" if dark else INK, size=min(6.0, 19 * cell), gid="value",
         )  # fmt: skip
 

@@ -169,16 +169,23 @@ def add_caption(figure: Figure, caption: str) -> Figure:
 def wrap(text: Text, words: str, width: float) -> list[str]:
     """Break `words` where `text`, set to a line of them, would be wider than `width` dots.
 
-    No-break spaces hold words together.
+    No-break spaces hold words together. A word that is wider than a line is broken after its
+    marks, such as those of loss=annealed_vae.
     """
+
+    def fits(line: str) -> bool:
+        text.set_text(line)
+        return text.get_window_extent().width <= width
+
     lines = [""]
     for word in re.split(r"[ \t\n]+", words.strip()):
-        longer = f"{lines[-1]} {word}".strip()
-        text.set_text(longer)
-        if lines[-1] and text.get_window_extent().width > width:
-            lines.append(word)
-        else:
-            lines[-1] = longer
+        parts = [word] if fits(word) else re.findall(r"[^=_.,/]+[=_.,/]*|[=_.,/]+", word)
+        for i, part in enumerate(parts):
+            longer = (lines[-1] + part) if i else f"{lines[-1]} {part}".strip()
+            if lines[-1] and not fits(longer):
+                lines.append(part)
+            else:
+                lines[-1] = longer
     return lines
 
 
