@@ -35,12 +35,13 @@ def test_a_group_has_its_mean_and_band_in_one_colour(artists):
 
 
 def test_steps_are_on_a_logarithmic_axis_that_has_zero(artists):
-    figure = draw({"a": [[1.0, np.nan, 3.0]]}, positions=[0, 10, 1000])
+    figure = draw({"a": [[1.0, np.nan, 3.0]]}, positions=[0, 10, 1_000_000])
     (line,) = artists(figure, "mean")
-    assert line.get_xdata().tolist() == [0, 10, 1000]
+    assert line.get_xdata().tolist() == [0, 10, 1_000_000]
     assert np.isnan(line.get_ydata()).tolist() == [False, True, False]
     axes = figure.axes[0]
     assert axes.get_xscale() == "symlog" and axes.get_xlim()[0] == 0
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "10", "1,000,000"]
     # No dashed lines: nothing to explain.
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a (n = 1)"]
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from replearn.analysis.figures.style import COLOURS, crop, inch_axes, new_figure, styled
+from replearn.analysis.figures.style import COLOURS, crop, inch_axes, new_figure, styled, tick_steps
 from replearn.analysis.statistics import MIN_SEEDS, student_band
 from replearn.errors import InputError
 
@@ -69,9 +69,11 @@ def metric_curves(
             axes.set_ylim(bottom=0.7 * lines[lines > 0].min())
     if limits is not None:
         low, high = axes.get_ylim()
-        axes.set_ylim(min(low, limits[0]), max(high, limits[1]))
+        above = 0.02 * (limits[1] - limits[0])  # no line lies on the frame
+        axes.set_ylim(min(low, limits[0]), max(high, limits[1] + above))
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.02)
+    tick_steps(figure, axes, (step for given, _ in curves.values() for step in np.asarray(given)))
     axes.set_title(title)
     if len(curves) > 4:
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.02), borderaxespad=0)

@@ -7,7 +7,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
-from replearn.analysis.figures.style import COLOURS, INK, crop, inch_axes, new_figure, styled
+from replearn.analysis.figures.style import (
+    COLOURS,
+    INK,
+    crop,
+    inch_axes,
+    new_figure,
+    styled,
+    tick_steps,
+)
 from replearn.analysis.statistics import MIN_SEEDS, student_band
 from replearn.errors import InputError
 
@@ -82,6 +90,7 @@ def paired_curves(
     else:
         axes.set_xscale("symlog", linthresh=1)
         axes.set_xlim(0)
+        tick_steps(figure, axes, place)
     handles, _ = axes.get_legend_handles_labels()
     if dashed:
         styles = zip(("-", "--"), kinds, strict=True)

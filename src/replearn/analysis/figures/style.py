@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.style
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -20,6 +21,7 @@ PNG_DPI = 200
 CAPTION = "caption"
 INK = "0.15"
 FAINT = "0.45"
+_FEW_STEPS = 8
 # Okabe & Ito (2008): eight colours that also colour-blind readers tell apart; yellow, too pale for
 # a line on white, is left out.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -164,6 +166,34 @@ def add_caption(figure: Figure, caption: str) -> Figure:
     _resize(figure, 0, extra, width, height + extra)
     text.set_position((pad / width, pad / (height + extra)))
     return figure
+
+
+def tick_steps(figure: Figure, axes: Axes, steps: Iterable[float]) -> None:
+    """Name the steps at the x axis by plain numbers if they are few; else leave the ticks.
+
+    The axis has its scale and limits already. Labels that would touch another are left out.
+    """
+    places = np.unique(np.fromiter(steps, float))
+    if len(places) <= _FEW_STEPS:
+        axes.set_xticks(places, [f"{place:,.15g}" for place in places])
+        axes.set_xticks([], minor=True)
+        thin(figure, axes)
+
+
+def thin(figure: Figure, axes: Axes) -> None:
+    """Leave out labels of the x axis that would touch another; the first and the last stay."""
+    figure.draw_without_rendering()
+    labels = [label for label in axes.get_xticklabels() if label.get_text()]
+    boxes = [label.get_window_extent() for label in labels]
+    gap = 0.03 * figure.dpi
+    texts, end = [label.get_text() for label in labels], -np.inf
+    for i, box in enumerate(boxes):
+        last = i == len(boxes) - 1
+        if box.x0 < end + gap or (not last and i and box.x1 + gap > boxes[-1].x0):
+            texts[i] = ""
+        else:
+            end = box.x1
+    axes.set_xticks(axes.get_xticks(), texts)
 
 
 def wrap(text: Text, words: str, width: float) -> list[str]:
