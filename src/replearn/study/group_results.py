@@ -25,6 +25,7 @@ HEADINGS = {
     "disagreement": ("R with disagreement", "higher"),
     "accuracy_difference": ("R with accuracy difference", "higher"),
 }
+SHARES = ("auprc", "violation_rate", "layer_violations")  # from 0 to 1; correlations from -1
 SIGNS = {"spearman": "ρ", "pearson": "r", "kendall": "τ"}
 RANK = "mean rank"
 NOTE = "dashed: chance · bars: 95 % intervals over networks · rings: p > 0.05"
@@ -208,6 +209,7 @@ def _panel(tests: GroupTests, overview: Overview, test: str) -> Dots:
         [score.half_width for score in found],
         filled=[isnan(score.p) or score.p <= 0.05 for score in found],
         line=tests.chance(test),
+        limits=(0.0, 1.0) if test in SHARES else (-1.0, 1.0),
     )
 
 

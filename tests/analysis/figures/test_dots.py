@@ -27,6 +27,24 @@ def test_each_row_has_its_dot_and_interval(artists, labels):
     assert bottom > 2 and top < 0  # the first row is on top
 
 
+def test_columns_show_the_whole_range_that_they_are_given(labels):
+    values, none = [0.4, 0.5], [NAN, NAN]
+    panels = [Dots(f"p{i}", values, none, limits=(-1, 1)) for i in range(6)]
+    panels += [Dots("rate", values, none, limits=(0, 1)), Dots("free", [-0.44, -0.18], none)]
+    figure = dot_panels(["a", "b"], panels)
+    *signed, rate, free = figure.axes
+    assert {axes.get_xlim() for axes in signed} == {(-1, 1)} and rate.get_xlim() == (0, 1)
+    assert labels(signed[0].xaxis) == ["−1", "0", "1"] and labels(rate.xaxis) == ["0", "0.5", "1"]
+    assert free.get_xlim()[0] > -0.6
+    boxes = [
+        label.get_window_extent()
+        for axes in figure.axes
+        for label in axes.get_xticklabels()
+        if label.get_text()
+    ]
+    assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
+
+
 def test_nothing_leaves_the_figure(texts):
     rows = [f"a_measure_with_a_long_name_{i}" for i in range(24)]
     panels = [

@@ -1,4 +1,4 @@
-"""Dots with intervals: one row a name, panels side by side, each with its own scale."""
+"""Dots with intervals: one row a name, panels side by side, on the scales of what they show."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from replearn.analysis.figures.style import (
     inch_axes,
     new_figure,
     styled,
+    thin,
     wrap,
 )
 from replearn.errors import InputError
@@ -32,6 +33,7 @@ class Dots:
         half_widths: (M,) of the intervals, NaN where there is none.
         filled: (M,) whether a dot is filled or a ring; all are filled by default.
         line: where a dashed line stands, such as what chance gives.
+        limits: the range of what is shown, such as -1 to 1; by default that of the values.
     """
 
     title: str
@@ -39,6 +41,7 @@ class Dots:
     half_widths: Sequence[float]
     filled: Sequence[bool] | None = None
     line: float | None = None
+    limits: tuple[float, float] | None = None
 
 
 @styled()
@@ -75,8 +78,16 @@ def dot_panels(rows: Sequence[str], panels: Sequence[Dots], note: str = "") -> F
         axes.set_ylim(len(rows) - 0.3, -0.7)
         axes.set_yticks(at, rows if i == 0 else [""] * len(rows))
         axes.tick_params(axis="y", length=0)
-        axes.xaxis.set_major_locator(MaxNLocator(2, steps=[1, 5, 10]))
-        axes.xaxis.set_major_formatter("{x:g}")
+        if panel.limits is None:
+            axes.xaxis.set_major_locator(MaxNLocator(2, steps=[1, 5, 10]))
+            low, high = axes.get_xlim()
+            ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+        else:
+            low, high = panel.limits
+            ticks = [low, (low + high) / 2, high]
+        axes.set_xticks(ticks, [f"{tick:z.4g}".replace("-", "\N{MINUS SIGN}") for tick in ticks])
+        axes.set_xlim(low, high)
+        thin(figure, axes)
         axes.spines[["top", "right", "left"]].set_visible(False)
         title = axes.set_title("", size=5.8)
         lines = wrap(title, panel.title, (width + _BETWEEN) * figure.dpi)
