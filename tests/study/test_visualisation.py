@@ -11,9 +11,9 @@ from replearn.runs.query import find_runs
 from replearn.study.compared import Compared, kind_title
 from replearn.study.comparison import Source
 from replearn.study.run_pairs import mean_of_known
-from replearn.study.visualisation import check_picture, side
+from replearn.study.visualisation import Picture, check_picture, side, side_words
 from replearn.study.visualisation_lines import curve, draw_layer_list, draw_layer_pair
-from replearn.study.visualisation_maps import draw_heatmaps, layer_maps
+from replearn.study.visualisation_maps import LayerMap, draw_heatmaps, layer_maps, map_titles
 from replearn.study.visualisation_points import (
     draw_dendrogram,
     draw_mds,
@@ -179,6 +179,66 @@ def test_heat_maps_say_what_they_are_of(drawn):
     draw_heatmaps(drawn, compared(), SOURCES, last, "different", "step", "excess")
     low, high = drawn.figures["heatmap_cka_linear_excess"].axes[0].collections[0].get_clim()
     assert low == -high == pytest.approx(-0.4)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "sides", "pairs", "expected"),
+    [
+        (
+            [("step 0", "step 6")], ("", ""), "different",
+            (["(n = 2)"], "layer, step 0", "layer, step 6"),
+        ),
+        (
+            [("step 6", "step 6")], ("loss=a", "loss=b"), "start",
+            (["step 6 (n = 2)"], "layer, loss=a", "layer, loss=b, same start"),
+        ),
+        (
+            [("loss=a, beta=4", "loss=b")], ("loss=a", "loss=b"), "same",
+            (["(n = 2)"], "layer, loss=a, beta=4", "layer, loss=b, same run"),
+        ),
+        (
+            [("a", "b")], ("loss=a", ""), "different",
+            (["(n = 2)"], "layer, loss=a", "layer, b"),
+        ),
+        (
+            [("step 0", "step 0"), ("step 0", "step 6")], ("", ""), "different",
+            (["step 0 (n = 2)", "step 6 (n = 2)"], "layer, step 0", "layer"),
+        ),
+        (
+            [("a", "a"), ("a", "b"), ("b", "b")], ("", ""), "different",
+            (["a (n = 2)", "a × b (n = 2)", "b (n = 2)"], "layer", "layer of the second"),
+        ),
+    ],
+)  # fmt: skip
+def test_both_sides_of_a_map_have_a_name(kinds, sides, pairs, expected):
+    maps = [LayerMap(*kind, np.eye(3), 2, 2) for kind in kinds]
+    titles, down, across = map_titles(maps, sides, pairs)
+    assert (
+        [title.replace("\N{NO-BREAK SPACE}", " ") for title in titles],
+        down,
+        across,
+    ) == expected
+
+
+def test_sides_are_called_by_what_their_runs_are_chosen_by():
+    rows = {"training": {"loss": {"name": "beta_vae"}}, "step": 0}
+    columns = {"training.loss.name": "dip_vae_ii", "seed": [0, 1]}
+    assert side_words(rows, columns) == ("loss=beta_vae", "loss=dip_vae_ii, seed=0 or 1")
+    assert side_words({}, {"step": "last"}) == ("", "")
+
+
+@pytest.mark.slow
+def test_pairs_that_were_not_asked_for_are_said(drawn, capsys):
+    config = {**GOOD, "each": "step"}
+    same = [SOURCES[2]]
+    said = "no pair of networks that began with different weights: the maps are of pairs=same"
+    for pairs, count in ((None, 1), ("same", 0)):
+        picture = Picture({**config, "pairs": pairs}, RUNS[:1], LAYERS, [same], same, same, "same")
+        drawn.csv = lambda name, tables: None
+        picture.draw(drawn, compared())
+        assert capsys.readouterr().out.count(said) == count
+        axes = drawn.figures["heatmap_cka_linear"].axes[0]
+        assert " ".join(axes.get_xlabel().split()) == "layer, same run"
 
 
 def test_a_curve_is_of_the_same_network_with_gaps_where_there_are_no_weights():

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from replearn.errors import InputError, nearest
 from replearn.runs.query import find_runs
 from replearn.runs.run import Run
+from replearn.runs.where import paths
 from replearn.study.compared import SHOWN, Compared
 from replearn.study.comparison import Source, choose_steps, common_layers, listed, named_steps
 from replearn.study.results import Results
 from replearn.study.run_pairs import PAIRS, pair_kind
 from replearn.study.selection import find_trained, without_repetitions
+from replearn.study.summary import short_names
 from replearn.study.visualisation_lines import draw_layer_list, draw_layer_pair
 from replearn.study.visualisation_maps import draw_heatmaps
 from replearn.study.visualisation_points import draw_dendrogram, draw_mds, draw_tsne
@@ -72,8 +74,14 @@ class Picture:
             print(f"warning: {warning}", file=sys.stderr)
         results.csv("similarity", self._tables(compared))
         if tool == "heatmap":
+            if config["pairs"] is None and self.pairs != "different":
+                print(
+                    f"there is no pair {PAIRS['different']}: the maps are of pairs={self.pairs}, "
+                    f"{PAIRS[self.pairs]}"
+                )
+            sides = side_words(config["rows"], config["columns"])
             return draw_heatmaps(results, compared, self.rows, self.columns, self.pairs,
-                                 config["each"], config["show"])  # fmt: skip
+                                 config["each"], config["show"], sides)  # fmt: skip
         if tool == "layer_pair":
             one, other = self.layers
             return draw_layer_pair(results, compared, one, other, config["show"])
@@ -208,6 +216,20 @@ def side(runs: Sequence[Run], where: Mapping[str, Any], steps: Any) -> list[Sour
         kept = set(find_runs({**conditions, "id": sorted(ids)}, database).require().ids)
         chosen = [run for run in runs if run.id in kept]
     return choose_steps(chosen, where.get("step", steps))
+
+
+def side_words(rows: Mapping[str, Any], columns: Mapping[str, Any]) -> tuple[str, str]:
+    """Return by what the runs of the rows and of the columns are chosen, such as `beta=4`."""
+    sides = [{key: value for key, value in paths(one) if key != "step"} for one in (rows, columns)]
+    names = short_names(list(dict.fromkeys([*sides[0], *sides[1]])))
+
+    def said(value: Any) -> str:
+        return " or ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+    one, other = (
+        ", ".join(f"{names[key]}={said(value)}" for key, value in each.items()) for each in sides
+    )
+    return one, other
 
 
 def _heatmap(

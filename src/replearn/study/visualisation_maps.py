@@ -37,17 +37,21 @@ def draw_heatmaps(
     pairs: str,
     each: str,
     shown: str,
+    sides: tuple[str, str] = ("", ""),
 ) -> dict[str, float]:
-    """Draw the heat maps of each measure, and return the means of equal layers over all maps."""
+    """Draw the heat maps of each measure, and return the means of equal layers over all maps.
+
+    `sides` says by what runs the rows and the columns were chosen, such as `loss=beta_vae`.
+    """
     numbers = {}
     for measure in compared.measures:
         maps = layer_maps(compared, measure, rows, columns, pairs, each, shown)
         name = SHOWN[shown].format(measure)
         means = [one.mean for one in maps]
-        titles, across = _titles(maps)
+        titles, down, across = map_titles(maps, sides, pairs)
         figure = heatmap_panel(
             means, titles, compared.layers, measure=name, limits=_limits(measure, shown, means),
-            row_title="layer", column_title=across,
+            row_title=down, column_title=across,
         )  # fmt: skip
         text = (
             f"{name}: mean over n ordered pairs {PAIRS[pairs]}, layers of the first as rows and "
@@ -122,20 +126,39 @@ def layer_maps(
     return found
 
 
-def _titles(maps: Sequence[LayerMap]) -> tuple[list[str], str]:
-    """Return a title for each map, and what stands at its columns: what all share, once."""
-    columns = {one.column for one in maps}
-    alike = [one.row == one.column for one in maps]
-    if len(columns) == 1 and not all(alike):
-        titles, across = [one.row for one in maps], f"layer, {columns.pop()}"
+def map_titles(
+    maps: Sequence[LayerMap], sides: tuple[str, str] = ("", ""), pairs: str = "different"
+) -> tuple[list[str], str, str]:
+    """Return a title for each map, and what stands at its rows and columns: what all share, once.
+
+    Where the two networks of a pair are not of different starts, the columns say so as well.
+    """
+    rows, columns = {one.row for one in maps}, {one.column for one in maps}
+    down, across = ["layer", sides[0]], ["layer", sides[1]]
+    if all(one.row == one.column for one in maps):
+        titles = [one.row for one in maps]
+    elif len(columns) == 1:
+        titles = [one.row for one in maps] if len(rows) > 1 else [""] * len(maps)
+        down += rows if len(rows) == 1 else []
+        across += columns
+    elif len(rows) == 1:
+        titles = [one.column for one in maps]
+        down += rows
     else:
-        titles = [
-            one.row if same else f"{one.row} × {one.column}"
-            for one, same in zip(maps, alike, strict=True)
-        ]
-        across = "layer" if all(alike) else "layer of the second"
+        titles = [one.row if one.row == one.column else f"{one.row} × {one.column}" for one in maps]
+        across[0] = "layer of the second"
+    across.append({"different": "", "start": "same start", "same": "same run"}[pairs])
     counts = [f"(n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{one.pairs})" for one in maps]
-    return [f"{title} {count}" for title, count in zip(titles, counts, strict=True)], across
+    titles = [f"{title} {count}".strip() for title, count in zip(titles, counts, strict=True)]
+    return titles, _joined(down), _joined(across)
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """Join what is not empty, once: loss=beta_vae stands for beta_vae as well."""
+    items = [item for item in dict.fromkeys(", ".join(parts).split(", ")) if item]
+    return ", ".join(
+        item for item in items if not any(other.endswith(f"={item}") for other in items)
+    )
 
 
 def _words(each: str, kind: object) -> str:

@@ -191,7 +191,8 @@ def _label(
     axes.set_xticks(np.arange(len(columns)) + 0.5, _short(columns), size=size, rotation=90)
     axes.tick_params(length=0, pad=2)
     axes.spines[:].set_visible(False)
-    axes.set_ylabel(titles[0])
+    height = len(rows) * cell * axes.figure.dpi
+    axes.set_ylabel(_wrapped(axes.xaxis.label, titles[:1], height)[0])
     width = len(columns) * cell * axes.figure.dpi
     axes.set_xlabel(_wrapped(axes.xaxis.label, titles[1:], width)[0])
 
