@@ -69,12 +69,17 @@ def database(place, monkeypatch):
     close_clients()
 
 
+def said(done):
+    """What was printed, by study."""
+    parts = re.split(r"^=== bin/(run-\S+) .*$", done.stdout, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
 def tables(done):
     """The LaTeX tables that were listed, by their study."""
-    parts = re.split(r"^=== bin/(run-\S+) .*$", done.stdout, flags=re.MULTILINE)[1:]
     return {
         study: [Path(line.strip()) for line in text.splitlines() if line.endswith(".tex")]
-        for study, text in zip(parts[::2], parts[1::2], strict=True)
+        for study, text in said(done).items()
     }
 
 
@@ -102,19 +107,22 @@ class TestAllStudies:
             assert "every number and every label of the file is what" in capsys.readouterr().out
             assert runs_command.main(["trace", str(path), "1", "2"]) == 0
             shown = {int(i) for i in re.findall(r"\brun (\d+)", capsys.readouterr().out)}
-            named = re.search(r"^% \w+=.*: runs ([\d, ]+)$", text, re.MULTILINE)
+            named = re.search(r"^% [\w ]+=.*: runs ([\d, ]+)$", text, re.MULTILINE)
             assert named and shown == {int(i) for i in named[1].split(",")}
 
     def test_captions_name_twins_and_what_is_left_out(self, done):
-        path, looked_at = tables(done)["run-unsupervised"]  # six objectives, one with all scores
+        listed = tables(done)["run-unsupervised"]
+        path, looked_at = (path for path in listed if path.name == "summary.tex")
+        # Six objectives, and one with all scores.
         rows = [p.read_text().count("\n% replearn-row") for p in (path, looked_at)]
         assert rows == [6, 1] and "DCI scores" in looked_at.read_text()
         (caption,) = re.findall(r"\\caption\{(.*)\}", path.read_text())
         caption = caption.replace("\\_", "_").replace("{}", "")
-        for sentence in re.findall(r"^not at hand: (.*)$", done.stdout, re.MULTILINE)[-1:]:
+        printed = said(done)["run-unsupervised"]
+        for sentence in re.findall(r"^not at hand: (.*)$", printed, re.MULTILINE):
             assert f"Not at hand and left out: {sentence}." in caption
         assert re.search(r"Left out by --fast: .*shapes3d\.", caption)
-        if "drawn by replearn in their place: dsprites" in done.stdout:
+        if "drawn by replearn in their place: dsprites" in printed:
             assert "dSprites redrawn by replearn" in caption
 
     @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")

@@ -47,7 +47,7 @@ def test_a_study_that_was_handed_on_is_analysed_and_traced(database, tmp_path, m
         alike = compared.result["cka_linear_same_layer"]
         assert compared.result["cka_linear_same_layer_same_group"] == pytest.approx(alike)
         report = compared.load("report.html")
-        assert "mean over the 2 ordered pairs of 2 runs. The same layer in n runs that" in report
+        assert "begun with different weights, of 2 runs. The same layer in n runs that" in report
         assert f"unsupervised: {alike:.3f} (n = 2)." in report
         capsys.readouterr()
         assert command.main(["trace", str(table), "1", "loss", "--recompute"]) == 0

@@ -118,7 +118,8 @@ class Compared:
         for part, found in self.parts:
             for table in tidy_blocks(found, part, self.layers):
                 for side in "xy":  # a part does not know what sets its runs apart from others
-                    table[f"group_{side}"] = table[f"run_{side}"].map(self._group_names.__getitem__)
+                    names = [self._group_names[run] for run in table[f"run_{side}"]]
+                    table[f"group_{side}"] = names
                 yield table
 
     def kind(self, source: Source, name: str, layer: str = "") -> Any:
