@@ -150,7 +150,7 @@ def bf16_speed(encoder: str, steps: int) -> dict[str, float]:
             net, make_loss(section), optimizer, make_generator(0), precision
         )
 
-    def fetch(index):
+    def fetch(index, generator):
         x = data.batch(index).contiguous(memory_format=torch.channels_last)
         return x, x
 

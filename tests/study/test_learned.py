@@ -28,7 +28,7 @@ def task():
     # Two pixels, each 0.25 or 0.75 in half of the images: the mean image is 0.5 everywhere.
     images = torch.tensor([[0.25, 0.75], [0.75, 0.25]]).view(2, 1, 1, 2)
 
-    def fetch(index):
+    def fetch(index, generator):
         return images[index], images[index]
 
     return Task(Batches(fetch, np.arange(2), 2), Batches(fetch, np.arange(2), 2))

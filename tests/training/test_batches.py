@@ -13,12 +13,16 @@ from replearn.training.batches import Batches
 from replearn.training.seeds import derive_seed, make_generator, stream_seeds
 
 
-def positions(index):
+def positions(index, generator):
     return index, index
 
 
-def some(n=10, batch_size=3):
-    return Batches(positions, np.arange(n) * 7, batch_size)
+def drawn(index, generator):
+    return torch.rand(len(index), generator=generator), index
+
+
+def some(n=10, batch_size=3, fetch=positions):
+    return Batches(fetch, np.arange(n) * 7, batch_size)
 
 
 def take(batches, n, seed=0, start=0):
@@ -42,6 +46,16 @@ def test_epochs_and_seeds_differ():
 def test_a_resumed_order_is_the_uninterrupted_one(n, batch_size, start):
     batches = some(n, batch_size)
     assert take(batches, 5, start=start) == take(batches, start + 5)[start:]
+
+
+def test_what_an_example_draws_depends_on_the_seed_and_the_step():
+    batches = some(fetch=drawn)
+    assert take(batches, 5, start=4) == take(batches, 9)[4:]
+    values = sum(take(batches, 9), []) + sum(take(batches, 9, seed=1), [])
+    assert len(set(values)) == 2 * 9 * 3
+    held_out = [[x.tolist() for x, _ in batches.in_order()] for _ in range(2)]
+    assert held_out[0] == held_out[1]
+    assert held_out[0][0] != held_out[0][1]
 
 
 def test_in_order_yields_everything_once():

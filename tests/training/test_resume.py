@@ -78,7 +78,7 @@ def training(name, scheduler, optimizer):
 
 def run(trainer, start, stop):
     images = torch.rand(40, 1, 4, 4, generator=torch.Generator().manual_seed(3))
-    batches = Batches(lambda index: (images[index], images[index]), np.arange(40), 8)
+    batches = Batches(lambda index, _: (images[index], images[index]), np.arange(40), 8)
     train(trainer, batches.shuffled(0, start), start, stop, batches.steps_per_epoch)
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Generator, Tensor
 
 from replearn.dataset.altered import altered
 from replearn.dataset.images import ImageDataset
-from replearn.dataset.split import split_indices
+from replearn.dataset.partition import partition
 from replearn.errors import InputError
 from replearn.runs.rebuild import choose_device, make_dataset
 from replearn.study.versions import versions
@@ -24,10 +24,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Task:
-    """What a model is trained on: examples for training, and held-out examples."""
+    """What a model is trained on.
+
+    Attributes:
+        training: the examples to train on.
+        held_out: examples of the same combinations of factors, to validate on.
+        test: examples of the combinations that a hold-out excludes, or None without one.
+    """
 
     training: Batches
     held_out: Batches
+    test: Batches | None = None
 
 
 def prepare(run: "Run", config: Mapping[str, Any]) -> tuple[ImageDataset, torch.device]:
@@ -58,7 +65,7 @@ def as_trained(config: Mapping[str, Any], data: ImageDataset) -> ImageDataset:
             "dataset.label_noise replaces labels, which this run does not predict; leave it out, "
             "or train experiments.supervised with target=labels"
         )
-    kept, _ = split_indices(len(data), section["validation"], section["split_seed"])
+    kept = partition(section, data).training
     return altered(data, kept, noise, shortcut, section.get("noise_seed"))
 
 
@@ -73,29 +80,32 @@ def make_task(
     device: torch.device,
     target: Callable[[Tensor], Tensor] | None = None,
 ) -> Task:
-    """Return the training and held-out batches of `data`, which moves to `device`.
+    """Return the training, held-out and test batches of `data`, which moves to `device`.
 
     Args:
         target: positions (B,) -> targets (B, ...) on the device; None for the images themselves.
     """
     section, training = config["dataset"], config["training"]
-    kept, held_out = split_indices(len(data), section["validation"], section["split_seed"])
+    parts = partition(section, data)
     layout = torch.channels_last if training["channels_last"] else torch.contiguous_format
     on_device = replace(data, images=data.images.to(device))
 
-    def fetch(index: Tensor) -> Batch:
+    def fetch(index: Tensor, generator: Generator) -> Batch:
         index = index.to(device)
         x = on_device.batch(index).contiguous(memory_format=layout)
         return x, x if target is None else target(index)
 
     size = training["batch_size"]
-    held_out = some_of(held_out, training["n_validation"], section["split_seed"])
-    # In the order of their factors, images of one batch would be alike: no sample of q(z), which
-    # total correlations, covariances and discrepancies are estimated from.
-    held_out = np.random.default_rng(derive_seed(0, "held-out order")).permutation(held_out)
-    return Task(
-        Batches(fetch, kept, size), Batches(fetch, held_out, min(size, max(len(held_out), 1)))
-    )
+
+    def some(indices: NDArray[np.int64]) -> Batches:
+        chosen = some_of(indices, training["n_validation"], section["split_seed"])
+        # In the order of their factors, images of one batch would be alike: no sample of q(z),
+        # which total correlations, covariances and discrepancies are estimated from.
+        chosen = np.random.default_rng(derive_seed(0, "held-out order")).permutation(chosen)
+        return Batches(fetch, chosen, min(size, max(len(chosen), 1)))
+
+    test = some(parts.test) if len(parts.test) else None
+    return Task(Batches(fetch, parts.training, size), some(parts.held_out), test)
 
 
 def some_of(indices: NDArray[np.int64], n: int, seed: int) -> NDArray[np.int64]:

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Generator, Tensor
 
 from replearn.errors import InputError
 from replearn.training.seeds import derive_seed, make_generator
 
-Batch = tuple[Tensor, Tensor]
+# Inputs of B examples, which have a length, and their targets (B, ...).
+Batch = tuple[Any, Tensor]
 
 
 @dataclass(frozen=True)
@@ -19,12 +21,14 @@ class Batches:
     """A task's examples, fetched by index: (inputs, targets) of some of its positions.
 
     Attributes:
-        fetch: positions (B,) -> inputs (B, ...) and targets (B, ...), on the training device.
+        fetch: positions (B,) and a generator -> inputs and targets of B examples, on the training
+            device. Inputs are a tensor (B, ...) or a frozen dataclass whose length is B. What an
+            example has besides its position is drawn from the generator, which is on the CPU.
         indices: the positions (N,) that belong to this pass.
         batch_size: examples in a batch.
     """
 
-    fetch: Callable[[Tensor], Batch]
+    fetch: Callable[[Tensor, Generator], Batch]
     indices: NDArray[np.int64]
     batch_size: int
 
@@ -46,7 +50,8 @@ class Batches:
         """Yield batches for ever from step `start` on, in the order of `seed`.
 
         The permutation of an epoch depends on `seed` and the epoch alone, so a resumed run sees
-        exactly the batches that the uninterrupted one saw.
+        exactly the batches that the uninterrupted one saw. So does the generator of a batch, on
+        `seed` and the step.
         """
         indices = torch.from_numpy(np.ascontiguousarray(self.indices))
         epoch, position = divmod(start, self.steps_per_epoch)
@@ -56,11 +61,16 @@ class Batches:
             )
             for batch in range(position, self.steps_per_epoch):
                 chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
-                yield self.fetch(indices[chosen])
+                step = epoch * self.steps_per_epoch + batch
+                yield self.fetch(indices[chosen], _generator(seed, step))
             epoch, position = epoch + 1, 0
 
     def in_order(self) -> Iterator[Batch]:
-        """Yield every example once, in order; the last batch may be smaller."""
+        """Yield every example once, in order, always the same; the last batch may be smaller."""
         indices = torch.from_numpy(np.ascontiguousarray(self.indices))
-        for chosen in indices.split(self.batch_size):
-            yield self.fetch(chosen)
+        for number, chosen in enumerate(indices.split(self.batch_size)):
+            yield self.fetch(chosen, _generator(0, number))
+
+
+def _generator(seed: int, step: int) -> Generator:
+    return make_generator(derive_seed(seed, "examples", step))
