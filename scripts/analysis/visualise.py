@@ -62,14 +62,14 @@ def visualise(n_probe, _config, _run):
     from replearn.study.comparison import common_probe
     from replearn.study.results import results_of
     from replearn.study.visualisation import comparison_of, find_picture
-    from replearn.sweep.similarity_parts import compare_parts
+    from replearn.sweep.similarity_parts import compare_separately
 
     picture = find_picture(_config)
     print(picture.size)
     probe = common_probe(picture.runs, n_probe)
     facts = {"probe": probe.said(n_probe)}
     with results_of(_run, picture.title, picture.runs, **facts) as results:
-        parts = compare_parts(comparison_of(_config), picture.parts, picture.layers, probe)
+        parts = compare_separately(comparison_of(_config), picture.parts, picture.layers, probe)
         return picture.draw(results, Compared(parts, picture.layers))
 
 

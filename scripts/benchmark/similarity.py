@@ -17,7 +17,8 @@ import numpy as np
 from benchmark import published_similarity as published
 from replearn.analysis.similarity import MEASURES, compare, compare_all
 from replearn.analysis.similarity.arithmetic import Arithmetic
-from replearn.analysis.similarity.inner import Gram, inner_products, tile_operations
+from replearn.analysis.similarity.gram import Gram
+from replearn.analysis.similarity.inner import inner_products, tile_operations
 from replearn.analysis.similarity.representation import prepare
 from replearn.paths import root
 from tables import markdown

@@ -1,6 +1,7 @@
 """What pictures are drawn from: blocks, means over pairs, curves, triangles, names of leaves."""
 
 import numpy as np
+import pandas
 import pytest
 from known_pairs import GOOD, LAYERS, SOURCES, STEPS, Drawn, artists, compared
 
@@ -59,7 +60,7 @@ def test_networks_are_called_by_group_seed_and_parts_of_the_config():
 
 def test_a_table_names_groups_across_parts():
     parts = [([source], compared([source]).parts[0][1]) for source in SOURCES]
-    table = Compared(parts, LAYERS).table()
+    table = pandas.concat(Compared(parts, LAYERS).tables(), ignore_index=True)
     assert len(table) == len(SOURCES) * 3
     assert (table["run_x"] == table["run_y"]).all() and (table["step_x"] == table["step_y"]).all()
     assert table.groupby("run_x")["group_x"].first().tolist() == ["beta=1"] * 3 + ["beta=4"]

@@ -8,7 +8,7 @@ from replearn.errors import InputError
 from replearn.runs.query import find_runs
 from replearn.study.comparison import common_probe
 from replearn.study.representations import Source
-from replearn.sweep.similarity_parts import compare_parts
+from replearn.sweep.similarity_parts import compare_separately
 
 MODEL = {"name": "predictor", "encoder": "murphy"}
 LAYERS = ["encoder.0", "encoder.2"]
@@ -55,8 +55,10 @@ def test_workers_see_the_images_that_all_runs_share(store):
     runs = [store(0, shortcut=0.5), store(1)]
     probe = common_probe(runs, 60)
     assert not probe.marked and common_probe(runs[:1], 60).marked
-    here = values(compare_parts(CONFIG, parts_of(runs), LAYERS, probe))
-    there = values(compare_parts({**CONFIG, "cluster": "inline"}, parts_of(runs), LAYERS, probe))
+    here = values(compare_separately(CONFIG, parts_of(runs), LAYERS, probe))
+    there = values(
+        compare_separately({**CONFIG, "cluster": "inline"}, parts_of(runs), LAYERS, probe)
+    )
     assert len(here) == 4 and there == pytest.approx(here, abs=1e-12)
 
 
@@ -65,23 +67,23 @@ def test_a_worker_with_other_images_is_refused(store):
     probe = common_probe(runs, 60)
     other = type(probe)(probe.data, probe.indices + 1)
     with pytest.raises(InputError, match="a worker has other images than this process .run 1."):
-        compare_parts({**CONFIG, "cluster": "inline"}, parts_of(runs), LAYERS, other)
+        compare_separately({**CONFIG, "cluster": "inline"}, parts_of(runs), LAYERS, other)
 
 
 @pytest.mark.parametrize("cluster", [None, "inline"])
 def test_what_is_known_and_the_time_of_all_are_told_once(store, capsys, cluster):
     runs = [store(0), store(1)]
     probe, config = common_probe(runs, 60), {**CONFIG, "cluster": cluster}
-    compare_parts(config, parts_of(runs[:1]), LAYERS, probe)
+    compare_separately(config, parts_of(runs[:1]), LAYERS, probe)
     said = capsys.readouterr().out.splitlines()
     # Each of two networks has two layers: three pairs, of a layer with itself among them.
     assert said[0].startswith("2 networks, the first: 3 pairs: 0 known, 3 to compute; estimated ti")
     assert said[0].endswith(" of one process") == (cluster is not None)
     assert said[1].startswith("6 pairs: 0 known, 6 computed; compared in ") and len(said) == 2
-    compare_parts(config, parts_of(runs), LAYERS, probe)
+    compare_separately(config, parts_of(runs), LAYERS, probe)
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("2 networks, the first: 3 pairs: 0 known, 3 to compute; estimated ti")
     assert said[1].startswith("12 pairs: 6 known, 6 computed; compared in ") and len(said) == 2
-    compare_parts(config, parts_of(runs), LAYERS, probe)
+    compare_separately(config, parts_of(runs), LAYERS, probe)
     (said,) = capsys.readouterr().out.splitlines()
     assert said.startswith("12 pairs: 12 known, 0 computed; compared in ")

@@ -107,14 +107,8 @@ class Compared:
     def _group_names(self) -> dict[int, str]:
         return {source.run.id: name for name, own in self.groups.items() for source in own}
 
-    def table(self) -> "pandas.DataFrame":
-        """Return one row for each pair that was compared, and measure (`similarity_table.tidy`)."""
-        import pandas
-
-        return pandas.concat(self.tables(), ignore_index=True)
-
     def tables(self) -> "Iterator[pandas.DataFrame]":
-        """Yield the rows of `table` in tables of some of them."""
+        """Yield tables with one row for each pair that was compared, and measure (`tidy`)."""
         for part, found in self.parts:
             for table in tidy_blocks(found, part, self.layers):
                 for side in "xy":  # a part does not know what sets its runs apart from others

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -212,12 +213,10 @@ def compare_layers(
             announce=announce,
         )
 
-    try:
+    with closing(store):
         return compare_parts(
             compare, sources, layers, probe, measures, standard_errors=standard_errors, **options
         )
-    finally:
-        store.close()
 
 
 def compare_parts(

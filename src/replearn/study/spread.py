@@ -1,6 +1,7 @@
 """Compare layers on a cluster: workers fill the cache network by network, then compare blocks."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 from replearn.analysis.cache import TensorCache
@@ -61,12 +62,10 @@ def compare_layers_on(
             announce=announce,
         )
 
-    try:
+    with closing(store):
         return compare_parts(
             compare, sources, layers, probe, measures, standard_errors=standard_errors, **options
         )
-    finally:
-        store.close()
 
 
 def fill(

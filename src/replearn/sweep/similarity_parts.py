@@ -19,7 +19,7 @@ from replearn.sweep.similarity import Clock, compare_as_told, comparison_options
 Parts = Sequence[tuple[Sequence[Source], SimilarityResult]]
 
 
-def compare_parts(
+def compare_separately(
     config: Mapping[str, Any],
     parts: Sequence[Sequence[Source]],
     layers: Sequence[str],

@@ -1,54 +1,17 @@
 """Inner products <F F', G G'> of the Gram matrices of many features: of all pairs, in blocks."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from replearn.analysis.similarity.arithmetic import Arithmetic, Array
+from replearn.analysis.similarity.gram import Gram
 
 # Rows and columns of a tile: enough for full speed of the matrix products, few enough to lose
 # little of the saving by symmetry and to stay in the cache.
 _TILE = 200
 _REACH = 1000
-
-
-@dataclass(frozen=True)
-class Gram:
-    """A symmetric positive matrix K (N, N), whole or by its root.
-
-    Attributes:
-        root: (N, D), F with F F' = K; or None.
-        whole: (N, N), K; or None where `root` is given.
-        diagonal: (N,), that of K, in float64.
-    """
-
-    root: Array | None
-    whole: Array | None
-    diagonal: Array
-
-    def put(self, arithmetic: Arithmetic) -> "NativeGram":
-        """Return it for products of native arrays."""
-        if self.root is not None:
-            return NativeGram(arithmetic, arithmetic.put(self.root), None)
-        if self.whole is None:
-            raise RuntimeError("neither coordinates nor Gram matrix were prepared")
-        return NativeGram(arithmetic, None, arithmetic.put(self.whole))
-
-
-class NativeGram:
-    """A Gram matrix on the device, of which tiles are asked for."""
-
-    def __init__(self, arithmetic: Arithmetic, root: Any, whole: Any):
-        self._arithmetic, self._root, self._whole = arithmetic, root, whole
-
-    def tile(self, rows: slice, columns: slice, out: Any) -> None:
-        """Write K[rows, columns] into `out`."""
-        if self._root is not None:
-            self._arithmetic.product(self._root[rows], self._root[columns].T, out=out)
-        else:
-            out[:] = self._whole[rows, columns]
 
 
 def inner_products(

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from replearn.analysis.similarity.arithmetic import Arithmetic, Array
-from replearn.analysis.similarity.inner import Gram, Tiles, tile_shape
+from replearn.analysis.similarity.gram import Gram
+from replearn.analysis.similarity.inner import Tiles, tile_shape
 
 
 @dataclass

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from replearn.analysis.similarity.gram import Gram
 from replearn.analysis.similarity.representation import Array
-from replearn.analysis.similarity.tiles import Gram, Points, spans
+from replearn.analysis.similarity.tiles import Points, spans
 from replearn.errors import InputError
 
 Indices = NDArray[np.int32]

@@ -8,7 +8,8 @@ import numpy as np
 
 from replearn.analysis.similarity.arithmetic import arithmetic
 from replearn.analysis.similarity.cross import Cross, Crosses, factors_of
-from replearn.analysis.similarity.inner import Gram, block_width, groups, inner_products
+from replearn.analysis.similarity.gram import Gram
+from replearn.analysis.similarity.inner import block_width, groups, inner_products
 from replearn.analysis.similarity.moments import Moments, cka_moments
 from replearn.analysis.similarity.representation import Array, Representation
 

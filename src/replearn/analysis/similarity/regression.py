@@ -9,7 +9,8 @@ from replearn.analysis.similarity.arithmetic import Arithmetic
 from replearn.analysis.similarity.cross import Crosses
 from replearn.analysis.similarity.factors import RANK_CUT
 from replearn.analysis.similarity.features import rounding_noise
-from replearn.analysis.similarity.inner import Gram, inner_products
+from replearn.analysis.similarity.gram import Gram
+from replearn.analysis.similarity.inner import inner_products
 from replearn.analysis.similarity.products import ROUNDING
 from replearn.analysis.similarity.promises import (
     LINEAR,
@@ -71,7 +72,7 @@ class Span:
     @property
     def projection(self) -> Gram:
         """Return the matrix (N, N) that projects on it."""
-        return Gram(self.basis, None, np.einsum("ij,ij->i", self.basis, self.basis))
+        return Gram.of(self.basis)
 
 
 def span(x: Array) -> Span:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from replearn.analysis.similarity.arithmetic import PRECISIONS, Array
 from replearn.analysis.similarity.factors import Factors, eigen_factors, narrow_factors
 from replearn.analysis.similarity.features import CentredFeatures
-from replearn.analysis.similarity.inner import Gram
+from replearn.analysis.similarity.gram import Gram
 from replearn.errors import InputError
 
 # Products in float32 err by some 1e-7 of ||K||²; as long as the U-centred ||K*||² is this share of

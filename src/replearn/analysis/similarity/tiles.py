@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from replearn.analysis.similarity.representation import Array
+from replearn.analysis.similarity.arithmetic import Array
+from replearn.analysis.similarity.gram import Gram
 
 _ROWS = 96
 _BYTES = 2**26
@@ -20,53 +21,27 @@ def spans(n: int, held: float = 1.0) -> Iterator[tuple[int, int]]:
 
 
 @dataclass(frozen=True)
-class Gram:
-    """Inner products of the rows of a matrix, kept as (N, D), or if wide as products (N, N)."""
-
-    kept: Array
-    wide: bool
-
-    @classmethod
-    def of(cls, x: Array) -> "Gram":
-        """Return those of the rows of `x` (N, D)."""
-        return cls(x @ x.T, True) if x.shape[1] > x.shape[0] else cls(x, False)
-
-    @property
-    def n(self) -> int:
-        """Return the number N of rows."""
-        return len(self.kept)
-
-    def rows(self, start: int, stop: int, first: int = 0) -> Array:
-        """Return rows `start` to `stop` from column `first` on: (stop - start, N - first)."""
-        if self.wide:
-            return self.kept[start:stop, first:].copy()
-        return self.kept[start:stop] @ self.kept[first:].T
-
-
-@dataclass(frozen=True)
 class Points:
     """Squared Euclidean distances of N rows, from the inner products of the centred rows."""
 
     gram: Gram
-    squares: Array
 
     @classmethod
     def of(cls, x: Array) -> "Points":
         """Return those of the rows of `x` (N, D)."""
-        x = x - x.mean(axis=0)
-        return cls(Gram.of(x), np.einsum("nd,nd->n", x, x))
+        return cls(Gram.of(x - x.mean(axis=0)))
 
     @property
     def n(self) -> int:
         """Return the number N of rows."""
-        return len(self.squares)
+        return self.gram.n
 
     def rows(self, start: int, stop: int, first: int = 0) -> Array:
         """Return rows `start` to `stop` from column `first` on: (stop - start, N - first)."""
         out = self.gram.rows(start, stop, first)
         out *= -2.0
-        out += self.squares[first:]
-        out += self.squares[start:stop, None]
+        out += self.gram.diagonal[first:]
+        out += self.gram.diagonal[start:stop, None]
         np.maximum(out, 0.0, out=out)  # what is rounded below 0
         inputs = np.arange(max(start, first), stop)
         out[inputs - start, inputs - first] = 0.0
