@@ -62,8 +62,8 @@ def draw_reconstructions(
 ) -> None:
     """Draw training and held-out images above their reconstructions."""
     blocks = {}
-    for name, held_out in {"train": False, "held-out": True}.items():
-        images = probe_of(run.config["dataset"], data, n, held_out=held_out).first(n)
+    for name, part in (("train", "training"), ("held-out", "held_out")):
+        images = probe_of(run.config["dataset"], data, n, part=part).first(n)
         blocks[name] = (images.numpy(), reconstruct(model, images))
     results.figure("reconstructions", reconstructions(blocks), "Reconstructions")
 

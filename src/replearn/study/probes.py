@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from replearn.dataset.altered import MarkedImages, altered
 from replearn.dataset.images import ImageDataset
-from replearn.dataset.split import split_indices
+from replearn.dataset.partition import partition
+from replearn.errors import InputError
 from replearn.study.task import some_of
 
 BATCH = 128
@@ -19,7 +20,7 @@ BATCH = 128
 
 @dataclass(frozen=True)
 class Probe:
-    """Some images of a data set: positions (N,), sorted, from training or held-out images."""
+    """Some images of a data set: positions (N,), sorted, from one part of them."""
 
     data: ImageDataset
     indices: NDArray[np.int64]
@@ -53,15 +54,33 @@ class Probe:
 
 
 def probe_of(
-    section: Mapping[str, Any], data: ImageDataset, n: int, seed: int = 0, held_out: bool = True
+    section: Mapping[str, Any],
+    data: ImageDataset,
+    n: int,
+    seed: int = 0,
+    part: str = "held_out",
 ) -> Probe:
-    """Return `n` images that a run with this `dataset` section held out (or trained on).
+    """Return `n` images that a run with this `dataset` section held out, or of another part.
 
     If it was trained with a shortcut, the images have marks that say nothing, as all that it holds
     out; labels are the true ones.
+
+    Args:
+        part: `training`; `held_out` for validation, or training images if there are none;
+            `test` for the combinations of factors that a hold-out excludes.
+
+    Raises:
+        InputError: if there are no excluded combinations to show.
     """
-    train, rest = split_indices(len(data), section["validation"], section["split_seed"])
-    chosen = rest if held_out and len(rest) else train
+    parts = partition(section, data)
+    chosen = getattr(parts, part)
+    if not len(chosen):
+        if part == "test":
+            raise InputError(
+                "this run excluded no combinations of factors; choose one that was trained with "
+                "dataset.condition or dataset.holdout"
+            )
+        chosen = parts.training
     if section.get("shortcut") is not None:
         data = altered(data, [], shortcut=0)
     return Probe(data, some_of(chosen, n, seed))

@@ -24,6 +24,7 @@ from replearn.runs.signals import Interrupted, signals_held
 from replearn.study.task import Task
 from replearn.study.versions import versions
 from replearn.training import resume
+from replearn.training.batches import Batches
 from replearn.training.checkpoints import is_grid_step, weights_name, weights_steps
 from replearn.training.engine import (
     WindowAverage,
@@ -51,7 +52,8 @@ def train_tracked(
 
     Logs `train.<term>`, `val.<term>` and `lr` against the optimiser step, stores the weights at
     steps 0, 1, 2, 5, 10 ... and the last, and keeps one resume state, the newest. On a signal it
-    stores the resume state after the step under way and lets the interrupt pass.
+    stores the resume state after the step under way and lets the interrupt pass. If combinations
+    of factors are excluded, it logs `test.<term>` of them and returns `test_<term>`, too.
 
     Args:
         run: the Sacred run, whose artifacts and metrics these become.
@@ -161,11 +163,18 @@ class _Training:
             self.save_resume()
 
     def validate(self, step: int) -> dict[str, float]:
-        """Log and return the held-out average of every term."""
-        terms = self.evaluate(self.task.held_out.in_order(), step)
-        check_finite(terms, f"on held-out images after step {step}")
+        """Log and return the average of every term over held-out and over test images."""
+        terms = self._evaluated("val", "held-out images", self.task.held_out, step)
+        if self.task.test is None:
+            return terms
+        test = self._evaluated("test", "excluded combinations", self.task.test, step)
+        return terms | {f"test_{name}": value for name, value in test.items()}
+
+    def _evaluated(self, part: str, images: str, batches: Batches, step: int) -> dict[str, float]:
+        terms = self.evaluate(batches.in_order(), step)
+        check_finite(terms, f"on {images} after step {step}")
         for name, value in terms.items():
-            self.history.log(f"val.{name}", value, step)
+            self.history.log(f"{part}.{name}", value, step)
         return terms
 
     def save_resume(self) -> None:
