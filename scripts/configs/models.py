@@ -7,7 +7,7 @@ AUTOENCODERS = (
     "murphy", "chadebec", "chadebec_conv",  # for 28 x 28 pixels
 )  # fmt: skip
 ENCODERS_ALONE = ("abdi_supervised",)
-DECODERS_ALONE = ("sbd3", "sbd4", "deep")
+DECODERS_ALONE = ("sbd3", "sbd4", "deep", "deep_bn")
 
 MODEL_PRESETS = {
     **{name: {"encoder": name, "decoder": name} for name in AUTOENCODERS},

@@ -59,6 +59,13 @@ TRAINING_PRESETS = {
         "epochs": 100,
         "steps": None,
     },
+    # Montero et al. (2021), `generation`: 500 "epochs" of 10 steps each, for decoders of factors.
+    "generation": {
+        "loss": {"name": "reconstruction"},
+        "optimizer": {"name": "adam", "params": {"lr": 1e-3}},
+        "batch_size": 64,
+        "steps": 5_000,
+    },
     # Locatello et al. (2019), shared.gin: 300,000 steps of Adam at 1e-4, batch 64.
     "locatello": {
         "optimizer": {"name": "adam", "params": {"lr": 1e-4}},
@@ -70,6 +77,13 @@ TRAINING_PRESETS = {
         "optimizer": {"name": "adam", "params": {"lr": 1e-4}},
         "batch_size": 64,
         "epochs": 30,
+        "steps": None,
+    },
+    # Montero et al. (2022): 100 epochs of Adam at 1e-4 on dSprites and 3DShapes.
+    "montero2022": {
+        "optimizer": {"name": "adam", "params": {"lr": 1e-4}},
+        "batch_size": 64,
+        "epochs": 100,
         "steps": None,
     },
     # Nesterov's momentum, one of the published optimisers; with 0.9 as in Csiszárik et al. (2021).

@@ -107,7 +107,7 @@ def recorded(model, images, names):
 
 
 def test_layers_are_ordered_distinct_and_after_the_non_linearity(model, images):
-    """Each block ends with its non-linearity; only those of kim_bn with the norm behind it."""
+    """Each block ends with its non-linearity; of kim_bn and deep_bn, with the norm."""
     layers = model.layers()
     fields = ["mean", "logvar", "z", "logits"]
     names = [name for name in layers if name not in fields]
@@ -116,11 +116,13 @@ def test_layers_are_ordered_distinct_and_after_the_non_linearity(model, images):
     assert names == [name for name, _ in model.named_modules() if name in names]
     found, _ = recorded(model.train(), images, names)
     for name, values in found.items():
-        *_, last = dict(model.named_modules())[name].modules()
+        parts = dict(model.named_modules())[name].modules()
+        *_, last = (part for part in parts if not isinstance(part, nn.Unflatten))
         if isinstance(last, nn.Tanh):
             assert 0 < values.abs().max() <= 1 and values.min() < 0, name
-        elif isinstance(last, nn.BatchNorm2d):
-            torch.testing.assert_close(values.mean((0, 2, 3)), torch.zeros(values.shape[1]))
+        elif isinstance(last, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            mean = values.mean((0, *range(2, values.ndim)))
+            torch.testing.assert_close(mean, torch.zeros(values.shape[1]))
         else:
             assert values.min() == 0 < values.max(), name
 
@@ -174,9 +176,11 @@ def test_first_weights_follow_their_generator_alone(name, model):
     assert torch.equal(torch.get_rng_state(), state)
     pairs = zip(model.parameters(), again.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
-    norms = [module for module in again.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = [
+        module for module in again.modules() if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))
+    ]
     assert all((norm.weight == 1).all() and (norm.bias == 0).all() for norm in norms)
-    assert bool(norms) == (name in {"kim_bn", "tolstikhin"})
+    assert bool(norms) == (name in {"deep_bn", "kim_bn", "tolstikhin"})
 
 
 # Keras, torch.nn.Linear, and the published weights_init of lost-in-latent-space.

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from replearn.errors import InputError
-from replearn.models import VAE, PredictorOutput, VAEOutput, initialise
+from replearn.models import VAE, DecoderOutput, PredictorOutput, VAEOutput, initialise
 from replearn.training.adversary import AdversarialLoss
 from replearn.training.loss import Loss
 from replearn.training.losses import LOSSES
@@ -25,6 +25,8 @@ def example(name, requires_grad=True):
         target = torch.zeros(6, dtype=torch.long) if name == "cross_entropy" else torch.zeros(6, 3)
         return loss, PredictorOutput(draws[0]), target
     logits = torch.randn(6, 1, 4, 4, generator=g).requires_grad_(requires_grad)
+    if loss.judges == "decoder":
+        return loss, DecoderOutput(logits), torch.rand(6, 1, 4, 4, generator=g)
     return loss, VAEOutput(logits, *draws), torch.rand(6, 1, 4, 4, generator=g)
 
 

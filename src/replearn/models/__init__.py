@@ -1,17 +1,20 @@
 """Models by name."""
 
 from replearn.models.architectures import DECODERS, ENCODERS
+from replearn.models.decoder import Decoder
 from replearn.models.initialisation import initialise
 from replearn.models.network import Network
-from replearn.models.output import PredictorOutput, VAEOutput
+from replearn.models.output import DecoderOutput, PredictorOutput, VAEOutput
 from replearn.models.predictor import Predictor
 from replearn.models.table import layer_table
 from replearn.models.vae import VAE
 
-MODELS = {"vae": VAE, "predictor": Predictor}
+MODELS = {"vae": VAE, "predictor": Predictor, "decoder": Decoder}
 
 __all__ = [
     "DECODERS",
+    "Decoder",
+    "DecoderOutput",
     "ENCODERS",
     "MODELS",
     "Network",

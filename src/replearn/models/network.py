@@ -1,5 +1,6 @@
 """What every model has: a fixed image shape, and layers that analyses can name."""
 
+import torch
 from torch import Tensor, nn
 
 from replearn.errors import InputError
@@ -7,12 +8,12 @@ from replearn.models.architectures import ImageShape
 
 
 class Network(nn.Module):
-    """A network over images (B, C, H, W) that declares its layers.
+    """A network of images (B, C, H, W), in or out, that declares its layers.
 
     Attributes:
         image_shape: (C, H, W) of the images.
         heads: for each field of the output that a module computes, the name of that module.
-        kind: what losses judge: "auto-encoder" or "predictor".
+        kind: what losses judge: "auto-encoder", "predictor" or "decoder".
     """
 
     kind: str = "auto-encoder"
@@ -30,6 +31,11 @@ class Network(nn.Module):
         the model's output. No two of them hold the same numbers.
         """
         raise NotImplementedError
+
+    def blank(self) -> Tensor:
+        """Return the input of one blank example, of the weights' type and on their device."""
+        weight = next(self.parameters())
+        return torch.zeros(1, *self.image_shape, dtype=weight.dtype, device=weight.device)
 
     def check_images(self, x: Tensor) -> None:
         """Raise an InputError unless `x` is a batch of images of this model's shape."""

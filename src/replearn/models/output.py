@@ -37,3 +37,19 @@ class PredictorOutput:
     """
 
     logits: Tensor
+
+
+@dataclass(frozen=True)
+class DecoderOutput:
+    """One pass of a decoder of true factors over B examples.
+
+    Attributes:
+        logits: (B, C, H, W), the images before the sigmoid.
+    """
+
+    logits: Tensor
+
+    @property
+    def x_mean(self) -> Tensor:
+        """The images (B, C, H, W), in [0, 1]."""
+        return torch.sigmoid(self.logits)

@@ -15,9 +15,9 @@ class LayerRow(NamedTuple):
 
     Attributes:
         name: of a module, or of a field of the model's output.
-        shape: of its output for one image.
+        shape: of its output for one example.
         n_parameters: weights between the layer before and this one.
-        n_macs: multiply-accumulates of a forward pass of one image, between the layer before and
+        n_macs: multiply-accumulates of a forward pass of one example, between the layer before and
             this one, in affine and (transposed) convolutional layers; the rest is not counted.
     """
 
@@ -34,10 +34,8 @@ def layer_table(model: Network) -> list[LayerRow]:
 
     Args:
         model: any model of the registry, also one on the meta device; it is run once on a blank
-            image.
+            example.
     """
-    weight = next(model.parameters())
-    blank = torch.zeros(1, *model.image_shape, dtype=weight.dtype, device=weight.device)
     shapes: dict[str, tuple[int, ...]] = {}
     macs: dict[str, int] = {}
     hooks = [
@@ -48,7 +46,7 @@ def layer_table(model: Network) -> list[LayerRow]:
     was_training = {module: module.training for module in model.modules()}
     try:
         with torch.no_grad():
-            output = model.eval()(blank)
+            output = model.eval()(model.blank())
     finally:
         for module, mode in was_training.items():
             module.training = mode

@@ -15,7 +15,8 @@ class Loss(nn.Module):
     `bind` makes them once the latent size is known, `after_step` trains them.
 
     Attributes:
-        judges: what kind of model's output it reads: "auto-encoder" or "predictor".
+        judges: what kind of model's output it reads: "auto-encoder", "predictor" or
+            "decoder".
         least_batch: images of the smallest batch that it can train on.
         from_data: parameters that follow from the data, so that no config has them.
     """

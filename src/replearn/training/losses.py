@@ -7,6 +7,7 @@ from replearn.training.elbo import BetaVAELoss, VAELoss
 from replearn.training.factor_vae import FactorVAELoss
 from replearn.training.hellinger_vae import HellingerVAELoss
 from replearn.training.loss import Loss
+from replearn.training.reconstruction import ReconstructionLoss
 from replearn.training.supervised import CrossEntropyLoss, MeanSquaredErrorLoss
 from replearn.training.wasserstein import WAEGANLoss, WAEMMDLoss
 
@@ -23,6 +24,7 @@ LOSSES: dict[str, type[Loss]] = {
     "wae_gan": WAEGANLoss,
     "cross_entropy": CrossEntropyLoss,
     "mse": MeanSquaredErrorLoss,
+    "reconstruction": ReconstructionLoss,
 }
 
 __all__ = ["LOSSES", "Loss"]

@@ -52,6 +52,11 @@ MATHIEU = Convolutional("mathieu", halving(32, 32, 64, 64), (128,))
 # Montero et al. themselves; "deep" decodes true factors in their earlier work (ICLR 2021).
 MONTERO = Convolutional("montero", halving(64, 64, 128, 128, 256), (256,))
 DEEP = Convolutional("deep", halving(32, 64, 64, 64), (1024, 512, 512))
+# Normalised after each ReLU: the published one could not be built (an unflatten without an axis).
+# It leaves out biases that the shift of the normalisation before them makes superfluous.
+DEEP_BN = Convolutional(
+    "deep_bn", DEEP.convs, DEEP.widths, mirrored=("conv", "relu", "norm"), affine_norm=True
+)
 
 # Max-pooling, in Montero et al.: the published decoder could not be built, its pooling could not be
 # called, and it ended with 32 channels.
@@ -138,6 +143,7 @@ DECODERS = {
     "mathieu": MATHIEU.decoder,
     "montero": MONTERO.decoder,
     "deep": DEEP.decoder,
+    "deep_bn": DEEP_BN.decoder,
     "mpcnn": MPCNN.decoder,
     "tolstikhin": TOLSTIKHIN.decoder,
     "watters": WATTERS.decoder,

@@ -31,6 +31,7 @@ class Convolutional:
         mirrored: what a block of the decoder holds: "conv", "relu", "norm", "upsample" (bilinear,
             to the size before pooling). The last block ends with its convolution.
         momentum: of the running averages of batch normalisation.
+        affine_norm: whether the decoder normalises after each affine layer, too.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Convolutional:
     order: tuple[str, ...] = ("conv", "relu")
     mirrored: tuple[str, ...] = ("conv", "relu")
     momentum: float = 0.1
+    affine_norm: bool = False
 
     def encoder(self, image_shape: ImageShape, n_outputs: int) -> Stack:
         """Return a stack that maps images (B, C, H, W) to (B, n_outputs).
@@ -66,6 +68,9 @@ class Convolutional:
         shapes = self.feature_shapes(image_shape)
         sizes = list(pairwise((latent_size, *reversed(self.widths), prod(shapes[-1]))))
         affine = [nn.Sequential(nn.Linear(*size), nn.ReLU()) for size in sizes]
+        if self.affine_norm:
+            for block, (_, width) in zip(affine, sizes, strict=True):
+                block.append(VectorNorm(width, momentum=self.momentum))
         affine[-1] = nn.Sequential(*affine[-1], nn.Unflatten(1, shapes[-1]))
         blocks = []
         for (large, small), conv in zip(pairwise(shapes), self.convs, strict=True):
@@ -148,6 +153,23 @@ class BatchNorm(nn.BatchNorm2d):
             raise InputError(
                 "batch normalisation cannot train on a batch of 1 image whose feature maps are "
                 "1 x 1 pixels; use a larger training.batch_size"
+            )
+        return super().forward(input)
+
+
+class VectorNorm(nn.BatchNorm1d):
+    """Batch normalisation of (B, D) that refuses in a sentence what has no variance."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise (B, D): in training with the batch's statistics, else the running ones.
+
+        Raises:
+            InputError: in training, if there is one example.
+        """
+        if self.training and len(input) == 1:
+            raise InputError(
+                "batch normalisation cannot train on a batch of 1 image; use a larger "
+                "training.batch_size"
             )
         return super().forward(input)
 
