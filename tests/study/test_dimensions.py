@@ -12,7 +12,7 @@ from analysis import dimension as analysis
 from replearn.analysis.dimension import dimensions
 from replearn.analysis.latent_kinds import latent_report
 from replearn.errors import InputError
-from replearn.models.vae import sample
+from replearn.models.autoencoder import sample
 from replearn.runs.commandline import run_commandline
 from replearn.runs.query import find_runs, load_run
 from replearn.runs.rebuild import make_model

@@ -1,6 +1,7 @@
 """Models by name."""
 
 from replearn.models.architectures import DECODERS, ENCODERS
+from replearn.models.autoencoder import AutoEncoder
 from replearn.models.decoder import Decoder
 from replearn.models.initialisation import initialise
 from replearn.models.network import Network
@@ -12,6 +13,7 @@ from replearn.models.vae import VAE
 MODELS = {"vae": VAE, "predictor": Predictor, "decoder": Decoder}
 
 __all__ = [
+    "AutoEncoder",
     "DECODERS",
     "Decoder",
     "DecoderOutput",

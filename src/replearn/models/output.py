@@ -1,6 +1,6 @@
 """What models return: frozen records of named tensors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -8,23 +8,25 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class VAEOutput:
-    """One pass of a VAE over B images.
+    """One pass of a VAE over B images, or over B examples of E encoded and I decoded images each.
 
     Attributes:
-        logits: (B, C, H, W), the reconstruction before the sigmoid.
-        z: (B, D), the latents that were decoded.
-        mean: (B, D), mean of q(z|x).
-        logvar: (B, D), log of the variance of q(z|x).
+        logits: (B, C, H, W), the reconstruction before the sigmoid; of examples (B, I, C, H, W).
+        z: (E B, D), the latents that were decoded, or of examples those of the encoded images.
+        mean: (E B, D), mean of q(z|x).
+        logvar: (E B, D), log of the variance of q(z|x).
+        n_encoded: E, of examples of the composition task 2, else 1.
     """
 
     logits: Tensor
     z: Tensor
     mean: Tensor
     logvar: Tensor
+    n_encoded: int = field(default=1, kw_only=True)
 
     @property
     def x_mean(self) -> Tensor:
-        """The reconstructed images (B, C, H, W), in [0, 1]."""
+        """The reconstructed images (B, C, H, W) or (B, I, C, H, W), in [0, 1]."""
         return torch.sigmoid(self.logits)
 
 

@@ -1,16 +1,15 @@
 """The variational auto-encoder, over any encoder and decoder architecture."""
 
-import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from replearn.models.architectures import DECODERS, ENCODERS, ImageShape
-from replearn.models.network import Network, blocks, positive_integer
-from replearn.models.output import VAEOutput
+from replearn.models.autoencoder import AutoEncoder
+from replearn.models.network import positive_integer
 from replearn.models.precision import full_precision
 from replearn.registry import lookup
 
 
-class VAE(Network):
+class VAE(AutoEncoder):
     """Variational auto-encoder: q(z|x) = N(mean(x), diag exp(logvar(x))), p(z) = N(0, I).
 
     Args:
@@ -45,35 +44,8 @@ class VAE(Network):
             "logits": f"decoder.{logits}",
         }
 
-    def forward(self, x: Tensor, generator: Generator | None = None) -> VAEOutput:
-        """Encode, sample and decode images (B, C, H, W).
-
-        With a generator z = mean + exp(logvar / 2) * eps with eps ~ N(0, I) drawn from it; without
-        one z = mean, and the pass is deterministic.
-        """
-        mean, logvar = self.encode(x)
-        z = mean if generator is None else sample(mean, logvar, generator)
-        return VAEOutput(logits=self.decode(z), z=z, mean=mean, logvar=logvar)
-
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and logvar (B, D) of q(z|x), in float32 also under autocast."""
         self.check_images(x)
         mean, logvar = full_precision(self.encoder(x)).chunk(2, dim=1)
         return mean, logvar
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Return the logits (B, C, H, W) of latents (B, D)."""
-        return self.decoder(z)
-
-    def layers(self) -> list[str]:
-        """Return the encoder's blocks, mean, logvar, z, the decoder's blocks and the logits."""
-        latents = ["mean", "logvar", "z"]
-        return (
-            blocks(self.encoder, "encoder") + latents + blocks(self.decoder, "decoder") + ["logits"]
-        )
-
-
-def sample(mean: Tensor, logvar: Tensor, generator: Generator) -> Tensor:
-    """Return one sample of N(mean, diag exp(logvar)), drawn on the generator's device."""
-    eps = torch.randn(mean.shape, generator=generator, device=generator.device, dtype=mean.dtype)
-    return mean + torch.exp(logvar / 2) * eps.to(mean.device)

@@ -30,10 +30,19 @@ def make_model(section: Mapping[str, Any], image_shape: tuple[int, int, int], **
     """Return the model of a config's `model` section, for images (C, H, W).
 
     Args:
-        given: parameters that follow from the data, such as `n_outputs`.
+        given: parameters that follow from the data, such as `n_outputs`; where the section has a
+            `composition_op`, `n_factors` is that operator's.
+
+    Raises:
+        InputError: if a name or value is wrong, or does not fit the data.
     """
+    operator = section.get("composition_op")
+    n_factors = None if operator is None else given.pop("n_factors")
     params = _own(section, MODELS, "model") | given
-    return build(MODELS, section["name"], kind="model", image_shape=image_shape, **params)
+    model = build(MODELS, section["name"], kind="model", image_shape=image_shape, **params)
+    if operator is not None:
+        model.compose_with(operator, n_factors)
+    return model
 
 
 def make_loss(section: Mapping[str, Any], **given: Any) -> nn.Module:
@@ -85,9 +94,9 @@ def dataset_of(run: Any) -> ImageDataset:
 
 def network_of(run: Any) -> Network:
     """Return a run's model as it is built, without its weights: what layers it has."""
-    shape, given = run.info["image_shape"], {}
-    if run.info.get("n_outputs") is not None:
-        given["n_outputs"] = run.info["n_outputs"]
+    shape = run.info["image_shape"]
+    sizes = ("n_outputs", "n_factors")
+    given = {name: run.info[name] for name in sizes if run.info.get(name) is not None}
     return make_model(run.config["model"], tuple(shape), **given)
 
 

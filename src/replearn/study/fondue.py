@@ -9,7 +9,7 @@ from replearn.analysis.dimension import check_neighbours, dimensions
 from replearn.analysis.latent_kinds import LatentReport, latent_report
 from replearn.analysis.latent_search import LatentSearch, search_latent_size
 from replearn.dataset.images import ImageDataset
-from replearn.models.vae import sample
+from replearn.models.autoencoder import sample
 from replearn.runs.rebuild import make_loss, make_model
 from replearn.study.probes import Probe, encode, probe_of
 from replearn.study.task import Task

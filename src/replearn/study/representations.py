@@ -167,8 +167,8 @@ def networks(runs: Sequence[Run]) -> dict[int, nn.Module]:
     built: dict[str, nn.Module] = {}
     found = {}
     for run in runs:
-        shape, outputs = run.info.get("image_shape"), run.info.get("n_outputs")
-        key = canonical([run.config["model"], shape, outputs])
+        sizes = [run.info.get(name) for name in ("image_shape", "n_outputs", "n_factors")]
+        key = canonical([run.config["model"], *sizes])
         if key not in built:
             built[key] = network_of(run)
         found[run.id] = built[key]
