@@ -1,0 +1,40 @@
+"""Errors by combination of the factors that a hold-out names."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def by_combination(
+    held_out: ArrayLike, test: ArrayLike, **errors: tuple[ArrayLike, ArrayLike]
+) -> Mapping[str, NDArray]:
+    """Return the mean errors of each combination of some factors, in the order of their values.
+
+    Args:
+        held_out, test: (n, M) factor indices of images of training and of excluded combinations.
+        errors: name -> an error of each of these images, (n_held_out,) and (n_test,). NaN is no
+            value.
+
+    Returns:
+        combinations (C, M), combination_excluded (C,), combination_n (C,) images, and for each
+        error combination_<name> (C,), NaN where no image has one. A combination of which some
+        images are excluded and others not (other factors decide) is there twice.
+    """
+    factors = np.vstack([held_out, test]).astype(np.int64)
+    excluded = np.repeat([False, True], [len(np.asarray(held_out)), len(np.asarray(test))])
+    keys = np.column_stack([factors, excluded])
+    kinds, which = np.unique(keys, axis=0, return_inverse=True)
+    which = which.reshape(-1)
+    found: dict[str, NDArray] = {
+        "combinations": kinds[:, :-1],
+        "combination_excluded": kinds[:, -1].astype(bool),
+        "combination_n": np.bincount(which, minlength=len(kinds)),
+    }
+    for name, parts in errors.items():
+        values = np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])
+        there = ~np.isnan(values)
+        n = np.bincount(which[there], minlength=len(kinds))
+        sums = np.bincount(which[there], values[there], minlength=len(kinds))
+        found[f"combination_{name}"] = np.where(n > 0, sums / np.maximum(n, 1), np.nan)
+    return found
