@@ -1,0 +1,203 @@
+"""What conditions, models and seeds show: errors, disentanglement, encoder and decoder, tables."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from replearn.analysis.figures.clouds import Cloud, cloud_grid
+from replearn.analysis.figures.error_dots import error_dots
+from replearn.analysis.rank_correlation import RankCorrelation, rank_correlation
+from replearn.analysis.statistics import student_interval
+from replearn.analysis.tables import Column
+from replearn.study.condition_grid import Cell, ConditionGrid, slug
+from replearn.study.results import Results
+from replearn.study.summary import SCORES, choose_columns
+
+# How wrong a model is on images: the first of these that a run has, what it is, and its sign.
+ERRORS = {
+    "nll_above_entropy": "negative log-likelihood above the entropy of the images (nats per image)",
+    "prediction_r2": "R² of the predicted factors",
+    "accuracy": "accuracy",
+    "loss": "loss",
+}
+KINDS = {"train_": "training", "": "held out", "test_": "excluded"}
+DISENTANGLEMENT = {
+    "dci_disentanglement": "D",
+    "dci_completeness": "C",
+    "dci_informativeness": "I",
+}
+# Columns of a condition's table, if there are such scores.
+COLUMNS = (
+    Column("train_nll_above_entropy", "NLL, training", "nats", "lower", 1),
+    Column("nll_above_entropy", "NLL, held out", "nats", "lower", 1),
+    Column("test_nll_above_entropy", "NLL, excluded", "nats", "lower", 1),
+    Column("test_ssim", "SSIM, excluded", "", "higher", 3),
+    Column("prediction_r2", "R², held out", "", "higher", 3),
+    Column("test_prediction_r2", "R², excluded", "", "higher", 3),
+    Column("accuracy", "accuracy, held out", "", "higher", 3),
+    Column("test_accuracy", "accuracy, excluded", "", "higher", 3),
+    Column("probe_r2", "probe R²", "", "higher", 2),
+    Column("test_probe_r2", "probe R², excluded", "", "higher", 2),
+    Column("test_encoder_error", "encoder error", "", "lower", 1),
+    Column("test_decoder_error", "decoder error", "", "lower", 1),
+    *(SCORES[key] for key in DISENTANGLEMENT),
+)
+# Rows of a figure of clouds.
+_MOST_ROWS = 5
+_PER_LINE = 3
+
+
+def draw_errors(results: Results, grid: ConditionGrid) -> None:
+    """Draw the errors on training, held-out and excluded images: models by conditions."""
+    for key, title in ERRORS.items():
+        own = replace(grid, cells=[c for c in grid.cells if _error(c) == key])
+        if not own.cells:
+            continue
+        kinds = {
+            prefix: kind for prefix, kind in KINDS.items() if own.having(f"{prefix}{key}").cells
+        }
+        models = own.models
+        panels = {
+            condition: {
+                kind: _intervals(own.of_condition(condition), models, f"{prefix}{key}")
+                for prefix, kind in kinds.items()
+            }
+            for condition in own.conditions
+        }
+        seeds = sorted({len(cell.runs) for cell in own.cells})
+        n = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
+        note = f"Means and 95 % Student-t intervals (where there are 3 seeds) over {n} seeds."
+        figure = error_dots(models, panels, title, key == "nll_above_entropy", note)
+        name = "errors" if key == "nll_above_entropy" else f"errors_{key}"
+        results.figure(name, figure, f"Errors: {title}", note)
+
+
+def draw_disentanglement(results: Results, grid: ConditionGrid) -> dict[str, RankCorrelation]:
+    """Draw D, C and I against the generalisation gap, one point a run; return D's correlations.
+
+    The gap is what excluded images cost more than held-out ones, in nats per image.
+    """
+    gap, own = "nll_above_entropy", grid.having("test_nll_above_entropy", *DISENTANGLEMENT)
+    found: dict[str, RankCorrelation] = {}
+    rows = []
+    for condition in own.conditions:
+        cells = own.of_condition(condition)
+        y = np.subtract(_all(cells, f"test_{gap}"), _all(cells, gap)).tolist()
+        row = []
+        for key in DISENTANGLEMENT:
+            x = _all(cells, key)
+            rho = rank_correlation(x, y)
+            found.setdefault(condition, rho)
+            title = condition if key == "dci_disentanglement" else ""
+            row.append(Cloud(title, x, y, _names(cells), note=said(rho)))
+        rows.append(row)
+    text = (
+        "Spearman's ρ over runs with its 95 % interval (Bonett and Wright), which takes runs for "
+        "independent: those of one model are alike. Gap: NLL of excluded images less that of "
+        "held-out ones, each above the entropy of its images. D, C and I: DCI."
+    )
+    for i, page in enumerate(_pages(rows, _MOST_ROWS)):
+        figure = cloud_grid(page, list(DISENTANGLEMENT.values()), "gap (nats per image)")
+        results.figure(
+            f"disentanglement{_number(i)}", figure, "Disentanglement and generalisation", text
+        )
+    return found
+
+
+def draw_encoder_decoder(results: Results, grid: ConditionGrid) -> None:
+    """Draw the error that encoders make against that of decoders, one point a run and part."""
+    own = grid.having("test_encoder_error", "test_decoder_error", "encoder_error", "decoder_error")
+    clouds = []
+    for condition in own.conditions:
+        cells = own.of_condition(condition)
+        x, y = (
+            [*_all(cells, f"test_{key}"), *_all(cells, key)]
+            for key in ("encoder_error", "decoder_error")
+        )
+        names = _names(cells)
+        clouds.append(Cloud(condition, x, y, names * 2, [True] * len(names) + [False] * len(names)))
+    for i, page in enumerate(_pages(clouds, _MOST_ROWS * _PER_LINE)):
+        rows = list(_pages(page, _PER_LINE))
+        figure = cloud_grid(
+            rows, ["encoder error"] * len(rows[0]), "decoder error", ("excluded", "held out"),
+            log=True, diagonal=True,
+        )  # fmt: skip
+        text = (
+            "Squared errors per image. Encoder: what being elsewhere than expected changes in the "
+            "picture; decoder: what is drawn wrongly from the expected latent."
+        )
+        results.figure(f"encoder_decoder{_number(i)}", figure, "Encoder and decoder", text)
+
+
+def write_tables(
+    results: Results, grid: ConditionGrid, columns: Sequence[str] | None, caption: str, note: str
+) -> None:
+    """Write a table for each condition: a row a model, the mean over seeds with its interval."""
+    taken: set[str] = set()
+    for condition in grid.conditions:
+        groups = [cell.group for cell in grid.of_condition(condition)]
+        there = {key for group in groups for key in group.cells}
+        if columns is None:
+            shown = [column for column in COLUMNS if column.key in there]
+            shown = shown or choose_columns(groups, None)
+        else:
+            shown = _named(groups, [key for key in columns if key in there])
+        if not shown:
+            continue
+        name = slug(condition)
+        name = name if name not in taken else f"{name}_{len(taken)}"
+        taken.add(name)
+        results.table(name, groups, shown, f"{condition}. {caption}".strip(), note)
+
+
+def check_columns(grid: ConditionGrid, columns: Sequence[str] | None) -> None:
+    """Raise an InputError if a score is asked for that no run has."""
+    choose_columns([cell.group for cell in grid.cells], columns)
+
+
+def said(rho: RankCorrelation) -> str:
+    """Return a correlation in words: "ρ = 0.31 [−0.10, 0.63], n = 24"."""
+    if not np.isfinite(rho.value):
+        return f"n = {rho.n}"
+    interval = f" [{rho.low:.2f}, {rho.high:.2f}]" if np.isfinite(rho.low) else ""
+    return f"ρ = {rho.value:.2f}{interval}, n = {rho.n}".replace("-", "\N{MINUS SIGN}")
+
+
+def _named(groups: Sequence, names: Sequence[str]) -> list[Column]:
+    known = {column.key: column for column in COLUMNS}
+    if set(names) & {"dci_disentanglement", "dci_completeness"}:  # which say nothing without I
+        names = [*dict.fromkeys([*names, *DISENTANGLEMENT])]
+    return [known.get(column.key, column) for column in choose_columns(groups, names)]
+
+
+def _error(cell: Cell) -> str | None:
+    """Return which error a cell is drawn with: the first that it has of excluded images, too."""
+    return next((k for k in ERRORS if cell.values(f"test_{k}") and cell.values(k)), None)
+
+
+def _intervals(
+    cells: Sequence[Cell], models: Sequence[str], key: str
+) -> tuple[list[float], list[float]]:
+    own: Mapping[str, Cell] = {cell.model: cell for cell in cells}
+    found = [student_interval(own[m].values(key) if m in own else ()) for m in models]
+    return [i.mean for i in found], [
+        np.nan if i.half_width is None else i.half_width for i in found
+    ]
+
+
+def _all(cells: Sequence[Cell], key: str) -> list[float]:
+    return [value for cell in cells for value in cell.values(key)]
+
+
+def _names(cells: Sequence[Cell]) -> list[str]:
+    return [cell.model for cell in cells for _ in cell.runs]
+
+
+def _pages(items: Sequence, size: int) -> Iterator[list]:
+    for start in range(0, len(items), size):
+        yield list(items[start : start + size])
+
+
+def _number(page: int) -> str:
+    return "" if page == 0 else f"_{page + 1}"
