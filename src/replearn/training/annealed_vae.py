@@ -40,19 +40,11 @@ class AnnealedVAELoss(VAELoss):
         self.capacity = not_negative("capacity", capacity)
         self.capacity_steps = not_negative("capacity_steps", capacity_steps)
 
-    def forward(
-        self,
-        output: LatentOutput,
-        target: Tensor,
-        step: int = 0,
-        generator: Generator | None = None,
-    ) -> dict[str, Tensor]:
-        """Return the terms for images `target` (B, C, H, W) in [0, 1]."""
-        terms = super().forward(output, target, step, generator)
+    def penalty(
+        self, output: LatentOutput, step: int = 0, generator: Generator | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return gamma |KL - C|, and kl and capacity."""
+        _, terms = super().penalty(output, step, generator)
         capacity = ramp(0.0, self.capacity, self.capacity_steps, step)
         distance = (terms["kl"] - capacity).abs()
-        return {
-            **terms,
-            "loss": terms["reconstruction"] + self.gamma * distance,
-            "capacity": torch.full_like(terms["kl"], capacity),
-        }
+        return self.gamma * distance, terms | {"capacity": torch.full_like(terms["kl"], capacity)}

@@ -33,21 +33,14 @@ class BetaTCVAELoss(VAELoss):
         super().__init__(1.0, likelihood, variance)
         self.correlation_weight = not_negative("beta", beta) - 1
 
-    def forward(
-        self,
-        output: LatentOutput,
-        target: Tensor,
-        step: int = 0,
-        generator: Generator | None = None,
-    ) -> dict[str, Tensor]:
-        """Return the terms for images `target` (B, C, H, W) in [0, 1]."""
-        terms = super().forward(output, target, step, generator)
+    def penalty(
+        self, output: LatentOutput, step: int = 0, generator: Generator | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return KL + (beta - 1) TC, and kl and total_correlation."""
+        kl, terms = super().penalty(output, step, generator)
         correlation = batch_total_correlation(output.z, output.mean, output.logvar)
-        return {
-            **terms,
-            "loss": terms["loss"] + self.correlation_weight * correlation,
-            "total_correlation": correlation,
-        }
+        penalty = kl + self.correlation_weight * correlation
+        return penalty, terms | {"total_correlation": correlation}
 
 
 def batch_total_correlation(z: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:

@@ -27,26 +27,17 @@ class DIPVAELoss(VAELoss):
         """Return the covariance (D, D) that is to be the identity."""
         raise NotImplementedError
 
-    def forward(
-        self,
-        output: LatentOutput,
-        target: Tensor,
-        step: int = 0,
-        generator: Generator | None = None,
-    ) -> dict[str, Tensor]:
-        """Return the terms for images `target` (B, C, H, W) in [0, 1]."""
-        terms = super().forward(output, target, step, generator)
+    def penalty(
+        self, output: LatentOutput, step: int = 0, generator: Generator | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return KL and the weighted sums, and kl, off_diagonal and diagonal."""
+        kl, terms = super().penalty(output, step, generator)
         covariance = self.covariance(full_precision(output.mean), full_precision(output.logvar))
         variances = covariance.diagonal()
         off_diagonal = covariance.square().sum() - variances.square().sum()
         diagonal = (variances - 1).square().sum()
-        penalty = self.lambda_od * off_diagonal + self.lambda_d * diagonal
-        return {
-            **terms,
-            "loss": terms["loss"] + penalty,
-            "off_diagonal": off_diagonal,
-            "diagonal": diagonal,
-        }
+        distance = self.lambda_od * off_diagonal + self.lambda_d * diagonal
+        return kl + distance, terms | {"off_diagonal": off_diagonal, "diagonal": diagonal}
 
 
 class DIPVAEILoss(DIPVAELoss):

@@ -22,6 +22,8 @@ class LatentOutput(Protocol):
     def mean(self) -> Tensor: ...
     @property
     def logvar(self) -> Tensor: ...
+    @property
+    def n_encoded(self) -> int: ...
 
 
 def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:
@@ -37,7 +39,13 @@ def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:
 class VAELoss(Loss):
     """reconstruction + beta KL: the negative ELBO where beta is 1.
 
-    Terms: loss, reconstruction, kl (nats per image).
+    Every loss of an auto-encoder is this one with another `penalty` in place of beta KL. Of an
+    example of the composition task the reconstruction is summed over its decoded images, and the
+    penalty, which all encoded images of the batch have together, counts once for each image that
+    an example has encoded.
+
+    Terms: loss, reconstruction, kl (nats per image; of examples the reconstruction is one of all
+    images, and transformed_reconstruction that of the transformed image alone).
 
     Args:
         beta: weight of the KL term.
@@ -73,24 +81,39 @@ class VAELoss(Loss):
         step: int = 0,
         generator: Generator | None = None,
     ) -> dict[str, Tensor]:
-        """Return the terms for images `target` (B, C, H, W) in [0, 1].
+        """Return the terms for images `target` (B, C, H, W) in [0, 1], or (B, I, C, H, W).
 
         Raises:
             InputError: if gradients are taken and the batch is smaller than `least_batch`; a last
                 held-out batch may be.
         """
         if torch.is_grad_enabled():
-            self.check_batch(len(target))
+            self.check_batch(len(output.z))
         reconstruction = self.reconstruction(output.logits, target)
-        kl = gaussian_kl(output.mean, output.logvar).mean()
-        return {
-            "loss": reconstruction + self.weight(step) * kl,
+        penalty, terms = self.penalty(output, step, generator)
+        terms = {
+            "loss": reconstruction + output.n_encoded * penalty,
             "reconstruction": reconstruction,
-            "kl": kl,
+            **terms,
         }
+        if target.ndim == 5:
+            last = self.reconstruction(output.logits[:, -1], target[:, -1])
+            terms["transformed_reconstruction"] = last.detach()
+        return terms
+
+    def penalty(
+        self, output: LatentOutput, step: int = 0, generator: Generator | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return what is added to the reconstruction, and terms to report.
+
+        Both are averages over encoded images, whatever example they belong to: `output.z`, `mean`
+        and `logvar` have a row for each.
+        """
+        kl = gaussian_kl(output.mean, output.logvar).mean()
+        return self.weight(step) * kl, {"kl": kl}
 
     def reconstruction(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the negative log-likelihood of images, averaged over the batch (nats)."""
+        """Return the negative log-likelihood of examples, averaged over the batch (nats)."""
         return self.likelihood.nll(logits, target).mean()
 
 
@@ -130,15 +153,11 @@ class BetaVAELoss(VAELoss):
         """Return beta after `step` steps."""
         return ramp(self.beta_start, self.beta, self.beta_steps, step)
 
-    def forward(
-        self,
-        output: LatentOutput,
-        target: Tensor,
-        step: int = 0,
-        generator: Generator | None = None,
-    ) -> dict[str, Tensor]:
-        """Return the terms for images `target` (B, C, H, W) in [0, 1]."""
-        terms = super().forward(output, target, step, generator)
+    def penalty(
+        self, output: LatentOutput, step: int = 0, generator: Generator | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return beta KL, and kl and with a schedule beta."""
+        penalty, terms = super().penalty(output, step, generator)
         if self.beta_steps:
             terms["beta"] = torch.full_like(terms["kl"], self.weight(step))
-        return terms
+        return penalty, terms

@@ -46,27 +46,19 @@ class FactorVAELoss(AdversarialLoss):
         self.same_batch = bool(same_batch)
         self.least_batch = 2 if self.same_batch else 4
 
-    def forward(
-        self,
-        output: LatentOutput,
-        target: Tensor,
-        step: int = 0,
-        generator: Generator | None = None,
-    ) -> dict[str, Tensor]:
-        """Return the terms for images `target` (B, C, H, W) in [0, 1].
+    def penalty(
+        self, output: LatentOutput, step: int = 0, generator: Generator | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return beta KL + gamma TC, and kl, total_correlation and discriminator.
 
         Without a generator the "permutation" is a fixed one: latent k is moved by k + 1 images.
         """
-        terms = super().forward(output, target, step, generator)
+        kl, terms = super().penalty(output, step, generator)
         joint, other = self._halves(full_precision(output.z))
         scores, learned = self.judge(joint, permute_latents(other.detach(), generator))
         correlation = total_correlation(scores)
-        return {
-            **terms,
-            "loss": terms["loss"] + self.gamma * correlation,
-            "total_correlation": correlation,
-            "discriminator": learned,
-        }
+        terms |= {"total_correlation": correlation, "discriminator": learned}
+        return kl + self.gamma * correlation, terms
 
     def _halves(self, z: Tensor) -> tuple[Tensor, Tensor]:
         if self.same_batch or len(z) == 1:

@@ -34,18 +34,14 @@ class HellingerVAELoss(BetaVAELoss):
     ) -> None:
         super().__init__(beta, beta_start, beta_steps, likelihood, variance)
 
-    def forward(
-        self,
-        output: LatentOutput,
-        target: Tensor,
-        step: int = 0,
-        generator: Generator | None = None,
-    ) -> dict[str, Tensor]:
-        """Return the terms for images `target` (B, C, H, W) in [0, 1]."""
-        terms = super().forward(output, target, step, generator)
+    def penalty(
+        self, output: LatentOutput, step: int = 0, generator: Generator | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return beta H, and kl, hellinger and with a schedule beta."""
+        _, terms = super().penalty(output, step, generator)
         hellinger = gaussian_hellinger(output.mean, output.logvar).mean()
-        loss = terms["reconstruction"] + self.weight(step) * hellinger
-        return {**terms, "loss": loss, "kl": terms["kl"].detach(), "hellinger": hellinger}
+        terms |= {"kl": terms["kl"].detach(), "hellinger": hellinger}
+        return self.weight(step) * hellinger, terms
 
 
 def gaussian_hellinger(mean: Tensor, logvar: Tensor) -> Tensor:

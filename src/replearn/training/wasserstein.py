@@ -57,31 +57,21 @@ class WAEMMDLoss(VAELoss):
         self.prior_variance = positive("prior_variance", prior_variance)
         self.kernel_scale = None if kernel_scale is None else positive("kernel_scale", kernel_scale)
 
-    def forward(
-        self,
-        output: LatentOutput,
-        target: Tensor,
-        step: int = 0,
-        generator: Generator | None = None,
-    ) -> dict[str, Tensor]:
-        """Return the terms for images `target` (B, C, H, W) in [0, 1].
+    def penalty(
+        self, output: LatentOutput, step: int = 0, generator: Generator | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the weighted sum of the two distances, and kl, mmd and logvar_l1.
 
         Without a generator the sample of the prior is a fixed one.
         """
-        terms = super().forward(output, target, step, generator)
+        _, terms = super().penalty(output, step, generator)
         z = full_precision(output.z)
         scale = self.kernel_scale or 2 * z.shape[1] * self.prior_variance
         prior = prior_sample(z, self.prior_variance, generator)
         discrepancy = mmd(z, prior, scale) if len(z) > 1 else torch.zeros_like(terms["kl"])
         width = full_precision(output.logvar).abs().sum(1).mean()
         penalty = self.lambda_mmd * discrepancy + self.lambda_logvar * width
-        return {
-            "loss": terms["reconstruction"] + penalty,
-            "reconstruction": terms["reconstruction"],
-            "kl": terms["kl"].detach(),
-            "mmd": discrepancy,
-            "logvar_l1": width,
-        }
+        return penalty, {"kl": terms["kl"].detach(), "mmd": discrepancy, "logvar_l1": width}
 
 
 class WAEGANLoss(AdversarialLoss):
@@ -124,27 +114,21 @@ class WAEGANLoss(AdversarialLoss):
         self.lambda_logvar = not_negative("lambda_logvar", lambda_logvar)
         self.prior_variance = positive("prior_variance", prior_variance)
 
-    def forward(
-        self,
-        output: LatentOutput,
-        target: Tensor,
-        step: int = 0,
-        generator: Generator | None = None,
-    ) -> dict[str, Tensor]:
-        """Return the terms for images `target` (B, C, H, W) in [0, 1].
+    def penalty(
+        self, output: LatentOutput, step: int = 0, generator: Generator | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the weighted sum of the two, and kl, adversarial, logvar_l1 and discriminator.
 
         Without a generator the sample of the prior is a fixed one.
         """
-        terms = super().forward(output, target, step, generator)
+        _, terms = super().penalty(output, step, generator)
         z = full_precision(output.z)
         scores, learned = self.judge(z, prior_sample(z, self.prior_variance, generator))
         # -log of the softmax's second probability.
         adversarial = softplus(scores[:, 0] - scores[:, 1]).mean()
         width = full_precision(output.logvar).abs().sum(1).mean()
         penalty = self.lambda_gan * adversarial + self.lambda_logvar * width
-        return {
-            "loss": terms["reconstruction"] + penalty,
-            "reconstruction": terms["reconstruction"],
+        return penalty, {
             "kl": terms["kl"].detach(),
             "adversarial": adversarial,
             "logvar_l1": width,
