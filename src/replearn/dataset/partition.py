@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from replearn.dataset.images import ImageDataset
 from replearn.dataset.split import split_indices
+from replearn.dataset.splits import masks
+from replearn.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Partition:
         training: what a network is trained on.
         held_out: other images of the same combinations of factors, to validate on.
         test: the combinations of factors that are excluded from both; empty without a hold-out.
-        named: the factors that the hold-out names.
+        named: the factors that say which combinations those are.
     """
 
     training: NDArray[np.int64]
@@ -35,7 +37,19 @@ def partition(section: Mapping[str, Any], data: ImageDataset) -> Partition:
     batches see the same images.
 
     Raises:
-        InputError: as `split_indices`.
+        InputError: if a hold-out leaves nothing to train on or to test on; also as `masks` and
+            `split_indices`.
     """
-    training, held_out = split_indices(len(data), section["validation"], section["split_seed"])
-    return Partition(training, held_out, np.array([], np.int64))
+    validation, seed = section["validation"], section["split_seed"]
+    chosen = masks(section, None if data.factors is None else data.factor_space)
+    if chosen is None or data.factors is None:
+        return Partition(*split_indices(len(data), validation, seed), np.array([], np.int64))
+    used, test = map(np.flatnonzero, chosen.of(data.factors))
+    for positions, purpose in ((used, "train on"), (test, "test on")):
+        if not len(positions):
+            raise InputError(
+                f"{chosen.name} leaves no image of {data.name} ({len(data):,} images) to "
+                f"{purpose}; exclude other combinations"
+            )
+    training, held_out = split_indices(len(used), validation, seed)
+    return Partition(used[training], used[held_out], test, chosen.test.named)
