@@ -9,7 +9,7 @@ from safetensors.numpy import save
 from replearn.analysis.rank_correlation import RankCorrelation
 from replearn.analysis.table_origin import read_tables
 from replearn.errors import InputError
-from replearn.study.condition import said, write_tables
+from replearn.study.condition import draw_errors, errors_of, said, write_tables
 from replearn.study.condition_grid import find_grid, model_name, natural, slug
 from replearn.study.results import Results
 
@@ -125,6 +125,20 @@ def test_each_condition_has_a_table_with_what_its_runs_have(train, tmp_path):
     # D without C and I would say nothing: pure noise can have a high D.
     write_tables(results, grid, ["dci_disentanglement"], "", "")
     assert tables(results)["dsprites_r2r_sqr2tx"][0] == list(scores)
+
+
+def test_nats_of_two_likelihoods_are_not_compared(train, tmp_path):
+    scores = {"squared_error": 3.0, "test_squared_error": 9.0}
+    train(result=scores)
+    results = Results(tmp_path, "", {"database": "x", "key": "y", "analysis": 1})
+    grid = find_grid({"tags": "study"})
+    assert list(errors_of(grid))[1] == "nll_above_entropy"
+    train(loss={"name": "wae_mmd", "params": {"likelihood": "squared_error"}}, result=scores)
+    grid = find_grid({"tags": "study"})
+    write_tables(results, grid, None, "", "")
+    assert tables(results)["dsprites_r2r_sqr2tx"][0] == list(scores)
+    draw_errors(results, grid)
+    assert "squared error (per image" in results.sections[-1].title
 
 
 def test_names_and_orders():

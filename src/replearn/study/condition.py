@@ -14,14 +14,17 @@ from replearn.study.condition_grid import Cell, ConditionGrid, slug
 from replearn.study.results import Results
 from replearn.study.summary import SCORES, choose_columns
 
-# How wrong a model is on images: the first of these that a run has, what it is, and its sign.
+# How wrong a model is on images: the first of these that it has of excluded ones, and its unit.
 ERRORS = {
-    "nll_above_entropy": "negative log-likelihood above the entropy of the images (nats per image)",
     "prediction_r2": "R² of the predicted factors",
+    "nll_above_entropy": "NLL above the entropy of the images (nats per image)",
+    "squared_error": "squared error (per image, of values in [0, 1])",
     "accuracy": "accuracy",
     "loss": "loss",
 }
 KINDS = {"train_": "training", "": "held out", "test_": "excluded"}
+# Of pictures: nats of several likelihoods do not compare, squared errors do.
+PICTURE_ERRORS = ("nll_above_entropy", "squared_error")
 DISENTANGLEMENT = {
     "dci_disentanglement": "D",
     "dci_completeness": "C",
@@ -32,6 +35,9 @@ COLUMNS = (
     Column("train_nll_above_entropy", "NLL, training", "nats", "lower", 1),
     Column("nll_above_entropy", "NLL, held out", "nats", "lower", 1),
     Column("test_nll_above_entropy", "NLL, excluded", "nats", "lower", 1),
+    Column("train_squared_error", "squared error, training", "", "lower", 1),
+    Column("squared_error", "squared error, held out", "", "lower", 1),
+    Column("test_squared_error", "squared error, excluded", "", "lower", 1),
     Column("test_ssim", "SSIM, excluded", "", "higher", 3),
     Column("prediction_r2", "R², held out", "", "higher", 3),
     Column("test_prediction_r2", "R², excluded", "", "higher", 3),
@@ -50,8 +56,9 @@ _PER_LINE = 3
 
 def draw_errors(results: Results, grid: ConditionGrid) -> None:
     """Draw the errors on training, held-out and excluded images: models by conditions."""
-    for key, title in ERRORS.items():
-        own = replace(grid, cells=[c for c in grid.cells if _error(c) == key])
+    errors = errors_of(grid)
+    for key, title in errors.items():
+        own = replace(grid, cells=[c for c in grid.cells if _error(c, errors) == key])
         if not own.cells:
             continue
         kinds = {
@@ -68,17 +75,19 @@ def draw_errors(results: Results, grid: ConditionGrid) -> None:
         seeds = sorted({len(cell.runs) for cell in own.cells})
         n = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
         note = f"Means and 95 % Student-t intervals (where there are 3 seeds) over {n} seeds."
-        figure = error_dots(models, panels, title, key == "nll_above_entropy", note)
-        name = "errors" if key == "nll_above_entropy" else f"errors_{key}"
+        is_error = key in PICTURE_ERRORS
+        figure = error_dots(models, panels, title, is_error, note)
+        name = "errors" if is_error else f"errors_{key}"
         results.figure(name, figure, f"Errors: {title}", note)
 
 
 def draw_disentanglement(results: Results, grid: ConditionGrid) -> dict[str, RankCorrelation]:
     """Draw D, C and I against the generalisation gap, one point a run; return D's correlations.
 
-    The gap is what excluded images cost more than held-out ones, in nats per image.
+    The gap is how much larger the error of excluded images is than that of held-out ones.
     """
-    gap, own = "nll_above_entropy", grid.having("test_nll_above_entropy", *DISENTANGLEMENT)
+    gap = next(key for key in PICTURE_ERRORS if key in errors_of(grid))
+    own = grid.having(gap, f"test_{gap}", *DISENTANGLEMENT)
     found: dict[str, RankCorrelation] = {}
     rows = []
     for condition in own.conditions:
@@ -94,11 +103,12 @@ def draw_disentanglement(results: Results, grid: ConditionGrid) -> dict[str, Ran
         rows.append(row)
     text = (
         "Spearman's ρ over runs with its 95 % interval (Bonett and Wright), which takes runs for "
-        "independent: those of one model are alike. Gap: NLL of excluded images less that of "
-        "held-out ones, each above the entropy of its images. D, C and I: DCI."
+        f"independent: those of one model are alike. Gap: {ERRORS[gap]} of excluded images less "
+        "that of held-out ones. D, C and I: DCI."
     )
+    unit = {"nll_above_entropy": "nats", "squared_error": "squared error"}[gap]
     for i, page in enumerate(_pages(rows, _MOST_ROWS)):
-        figure = cloud_grid(page, list(DISENTANGLEMENT.values()), "gap (nats per image)")
+        figure = cloud_grid(page, list(DISENTANGLEMENT.values()), f"gap ({unit} per image)")
         results.figure(
             f"disentanglement{_number(i)}", figure, "Disentanglement and generalisation", text
         )
@@ -135,11 +145,13 @@ def write_tables(
 ) -> None:
     """Write a table for each condition: a row a model, the mean over seeds with its interval."""
     taken: set[str] = set()
+    _, other = sorted(PICTURE_ERRORS, key=list(errors_of(grid)).index)
+    unshown = {f"{prefix}{other}" for prefix in KINDS}
     for condition in grid.conditions:
         groups = [cell.group for cell in grid.of_condition(condition)]
         there = {key for group in groups for key in group.cells}
         if columns is None:
-            shown = [column for column in COLUMNS if column.key in there]
+            shown = [c for c in COLUMNS if c.key in there and c.key not in unshown]
             shown = shown or choose_columns(groups, None)
         else:
             shown = _named(groups, [key for key in columns if key in there])
@@ -154,6 +166,23 @@ def write_tables(
 def check_columns(grid: ConditionGrid, columns: Sequence[str] | None) -> None:
     """Raise an InputError if a score is asked for that no run has."""
     choose_columns([cell.group for cell in grid.cells], columns)
+
+
+def errors_of(grid: ConditionGrid) -> dict[str, str]:
+    """Return the errors by which the models of a grid compare, the best first, and their units.
+
+    The negative log-likelihoods of two likelihoods do not: then squared errors come first.
+    """
+    losses = (
+        cell.runs[0].config.get("training", {}).get("loss", {})
+        for cell in grid.cells
+        if cell.values("test_nll_above_entropy")
+    )
+    likelihoods = {loss.get("params", {}).get("likelihood") for loss in losses}
+    keys = list(ERRORS)
+    if len(likelihoods) > 1:
+        keys.sort(key=lambda key: key == "nll_above_entropy")
+    return {key: ERRORS[key] for key in keys}
 
 
 def said(rho: RankCorrelation) -> str:
@@ -171,9 +200,9 @@ def _named(groups: Sequence, names: Sequence[str]) -> list[Column]:
     return [known.get(column.key, column) for column in choose_columns(groups, names)]
 
 
-def _error(cell: Cell) -> str | None:
+def _error(cell: Cell, errors: Mapping[str, str]) -> str | None:
     """Return which error a cell is drawn with: the first that it has of excluded images, too."""
-    return next((k for k in ERRORS if cell.values(f"test_{k}") and cell.values(k)), None)
+    return next((k for k in errors if cell.values(f"test_{k}") and cell.values(k)), None)
 
 
 def _intervals(
