@@ -71,6 +71,12 @@ def train_tracked(
         return training.validate(training.stop)
 
 
+def last_step(settings: Mapping[str, Any], task: Task) -> int:
+    """Return the number of optimiser steps that a config's `training` section asks for."""
+    steps = settings["steps"]
+    return settings["epochs"] * task.training.steps_per_epoch if steps is None else steps
+
+
 class _Training:
     """A training under way: what it changes, and how many steps are done."""
 
@@ -97,8 +103,7 @@ class _Training:
         self.noise = make_generator(self.seeds["noise"], device)
         self.evaluate = make_evaluator(model, loss, derive_seed(self.seeds["noise"], "evaluation"))
         self.epoch_length = task.training.steps_per_epoch
-        steps = self.settings["steps"]
-        self.stop = self.settings["epochs"] * self.epoch_length if steps is None else steps
+        self.stop = last_step(self.settings, task)
         self.done = 0
         self.last_saved = time.monotonic()
 

@@ -1,6 +1,6 @@
 """Does a network know combinations of factors that it never saw, and if not, which half of it?"""
 
-from replearn.analysis.generalisation.combinations import by_combination
+from replearn.analysis.generalisation.combinations import by_combination, spread
 from replearn.analysis.generalisation.expectation import Expectation, fit_expectation
 from replearn.analysis.generalisation.image_errors import (
     bits_per_value,
@@ -26,6 +26,7 @@ __all__ = [
     "least_nll",
     "r_squared",
     "squared_error",
+    "spread",
     "ssim",
     "target_tables",
     "targets_of",

@@ -38,3 +38,27 @@ def by_combination(
         sums = np.bincount(which[there], values[there], minlength=len(kinds))
         found[f"combination_{name}"] = np.where(n > 0, sums / np.maximum(n, 1), np.nan)
     return found
+
+
+def spread(positions: NDArray[np.int64], named: ArrayLike, n: int, seed: int) -> NDArray[np.int64]:
+    """Return `n` of some positions, sorted, in which each combination comes equally often.
+
+    As often as there are images of it: a rare one may have fewer.
+
+    Args:
+        positions: (P,) images to draw from; all of them if there are no more than `n`.
+        named: (P, M) factor indices of these images.
+        seed: of the draw.
+    """
+    if len(positions) <= n:
+        return np.sort(positions)
+    order = np.random.default_rng(seed).permutation(len(positions))
+    _, group = np.unique(np.asarray(named)[order], axis=0, return_inverse=True)
+    group = group.reshape(-1)
+    # How many images of its combination come before each in the random order.
+    by_group = np.argsort(group, kind="stable")
+    sizes = np.bincount(group)
+    starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
+    turn = np.empty(len(group), np.int64)
+    turn[by_group] = np.arange(len(group)) - starts
+    return np.sort(positions[order[np.argsort(turn, kind="stable")[:n]]])

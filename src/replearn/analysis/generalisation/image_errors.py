@@ -63,7 +63,9 @@ def ssim(x: ArrayLike, y: ArrayLike) -> Array:
     Source:
         Wang, Bovik, Sheikh & Simoncelli (2004), doi:10.1109/TIP.2003.819861, eq. 13-17.
     """
-    a, b = (np.asarray(images, dtype=np.float64) for images in (x, y))
+    a, b = np.asarray(x), np.asarray(y)
+    kind = np.result_type(a, b, np.float32)
+    a, b = a.astype(kind, copy=False), b.astype(kind, copy=False)
     if a.shape != b.shape or a.ndim != 4:
         raise InputError(f"expected images of one shape (B, C, H, W), got {a.shape} and {b.shape}.")
     if min(a.shape[2:]) < WINDOW:
@@ -71,7 +73,7 @@ def ssim(x: ArrayLike, y: ArrayLike) -> Array:
             f"expected images of at least {WINDOW} x {WINDOW} pixels, the window of SSIM, got "
             f"{a.shape[2]} x {a.shape[3]}."
         )
-    down, across = _smoothing(a.shape[2]), _smoothing(a.shape[3])
+    down, across = (_smoothing(size).astype(kind) for size in a.shape[2:])
 
     def smooth(images: Array) -> Array:
         return down @ images @ across.T
@@ -81,7 +83,7 @@ def ssim(x: ArrayLike, y: ArrayLike) -> Array:
     covariance, variances = smooth(a * b) - both, smooth(a * a + b * b) - squares
     c1, c2 = K1**2, K2**2
     similarity = (2 * both + c1) * (2 * covariance + c2) / ((squares + c1) * (variances + c2))
-    return similarity.mean(axis=(1, 2, 3))
+    return similarity.mean(axis=(1, 2, 3), dtype=np.float64)
 
 
 def _smoothing(size: int) -> Array:
