@@ -1,11 +1,13 @@
 """The VAE: sampling, layers, shapes, sentences."""
 
+import numpy as np
 import pytest
 import torch
 
 from replearn.errors import InputError
 from replearn.models import MODELS, VAE, initialise
 from replearn.registry import build
+from replearn.training.elbo import VAELoss
 
 SHAPE = (1, 32, 32)
 
@@ -74,6 +76,25 @@ def test_posterior_is_float32_under_autocast(model, images):
     torch.testing.assert_close(output.mean, exact.mean, rtol=0.05, atol=0.1)
 
 
+def test_means_of_a_bounded_posterior_are_tangents_and_its_kl_is_theirs(images):
+    plain, bounded = VAE(SHAPE), VAE(SHAPE, posterior="bounded")
+    for model in (plain, bounded):
+        initialise(model, generator())
+        model.eval()
+    free, output = plain(9 * images), bounded(9 * images, generator(3))
+    mean, deviation = np.tanh(free.mean.detach().numpy()), (free.logvar / 2).exp().detach()
+    np.testing.assert_allclose(output.mean.detach(), mean, rtol=1e-6)
+    assert free.mean.abs().max() > 1 >= output.mean.abs().max()
+    eps = torch.randn(6, 10, generator=generator(3))
+    torch.testing.assert_close(output.z, torch.as_tensor(mean) + deviation * eps)
+    expected = (mean**2 + deviation.numpy() ** 2 - 1 - 2 * np.log(deviation.numpy())).sum(1) / 2
+    kl = VAELoss()(output, images)["kl"].item()
+    assert kl == pytest.approx(expected.mean(), rel=1e-5)
+    assert not np.isclose(kl, VAELoss()(free, images)["kl"].item(), rtol=1e-3)
+    with torch.no_grad():
+        torch.testing.assert_close(bounded.encode(images)[0], bounded(images).mean)
+
+
 @pytest.mark.parametrize("shape", [(6, 1, 32, 33), (6, 3, 32, 32), (1, 32, 32)])
 def test_images_of_another_shape_are_refused_in_one_sentence(model, shape):
     with pytest.raises(InputError, match=r"expected images of shape \(B, 1, 32, 32\), got \("):
@@ -87,6 +108,7 @@ def test_images_of_another_shape_are_refused_in_one_sentence(model, shape):
         ({"decoder": "burges"}, "unknown decoder 'burges'; did you mean 'burgess'?"),
         ({"latent_size": 0}, "latent_size must be a positive integer, got 0"),
         ({"latent_size": 2.5}, "latent_size must be a positive integer, got 2.5"),
+        ({"posterior": "gauss"}, "posterior must be 'bounded', or left out .*, got 'gauss'"),
         ({"latnt_size": 2}, "model 'vae' takes no parameter 'latnt_size'; did you mean"),
     ],
 )

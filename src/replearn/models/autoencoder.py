@@ -23,7 +23,7 @@ class AutoEncoder(Network):
     composition task, losses and analyses work with it.
 
     Attributes:
-        latent_size: number D of latents z, as `infer`, `expand` and the operator have them.
+        latent_size: number D of latents that have a posterior: columns of mean and logvar.
         encoder: images to what `encode` makes a posterior of.
         decoder: what `expand` returns to logits.
         operator: latents of reference and command, and the factor's number, to those of the
@@ -41,13 +41,25 @@ class AutoEncoder(Network):
         super().__init__(image_shape)
         self.operator = None
 
+    @property
+    def code_size(self) -> int:
+        """Columns of z, as `infer`, `expand` and the operator have it: D unless it has others."""
+        return self.latent_size
+
+    def codes(self, x: Tensor) -> Tensor:
+        """Return z (N, code_size) of images (N, C, H, W) without sampling, as `decode` takes it.
+
+        In evaluation mode; a VAE's are the means.
+        """
+        return self.infer(x)["z"]
+
     def compose_with(self, operator: str, n_factors: int) -> None:
         """Make the operator of this name, for `n_factors` factors.
 
         Raises:
             InputError: if the name is unknown, or there are too few latents for it.
         """
-        sizes = {"latent_size": self.latent_size, "n_factors": n_factors}
+        sizes = {"latent_size": self.code_size, "n_factors": n_factors}
         self.operator = build(OPERATORS, operator, kind="composition_op", **sizes)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -57,8 +69,8 @@ class AutoEncoder(Network):
     def infer(self, x: Tensor, generator: Generator | None = None) -> dict[str, Any]:
         """Return the fields of the output, without logits and n_encoded, for images (N, C, H, W).
 
-        "z" (N, D), "mean" and "logvar" are among them, all with a row for each image. With a
-        generator z is a sample drawn from it, without one the pass is deterministic.
+        "z" (N, code_size), "mean" and "logvar" (N, D) are among them; the first D columns of z are
+        a sample drawn from the generator, without one they are the mean: a deterministic pass.
         """
         mean, logvar = self.encode(x)
         z = mean if generator is None else sample(mean, logvar, generator)

@@ -68,7 +68,8 @@ INITIALISATIONS = {"kaiming": kaiming, "glorot": glorot, "pytorch": pytorch}
 def initialise(model: nn.Module, generator: Generator, init: str = "kaiming") -> None:
     """Draw all weights of `model` anew from `generator`; the global one is not touched.
 
-    Parts that name their own initialisation in an attribute `init` (architectures do) keep to it.
+    Parts that name their own initialisation in an attribute `init` (architectures do) keep to it,
+    and parts with a method `draw_weights(generator)` draw their own weights.
     A CPU generator gives the same weights on every device.
 
     Args:
@@ -80,7 +81,9 @@ def initialise(model: nn.Module, generator: Generator, init: str = "kaiming") ->
         TypeError: if a layer has parameters and no rule here.
     """
     init = getattr(model, "init", init)
-    if isinstance(model, AFFINE):
+    if hasattr(model, "draw_weights"):
+        model.draw_weights(generator)  # type: ignore[operator]
+    elif isinstance(model, AFFINE):
         INITIALISATIONS[init](model.weight, model.bias, generator)
     elif isinstance(model, NORMS):
         model.reset_parameters()  # ones and zeros, nothing random

@@ -12,7 +12,8 @@ class VAEOutput:
 
     Attributes:
         logits: (B, C, H, W), the reconstruction before the sigmoid; of examples (B, I, C, H, W).
-        z: (E B, D), the latents that were decoded, or of examples those of the encoded images.
+        z: (E B, D), the latents that were decoded, or of examples those of the encoded images; a
+            model with latents of other kinds has them in further columns.
         mean: (E B, D), mean of q(z|x).
         logvar: (E B, D), log of the variance of q(z|x).
         n_encoded: E, of examples of the composition task 2, else 1.
@@ -23,6 +24,11 @@ class VAEOutput:
     mean: Tensor
     logvar: Tensor
     n_encoded: int = field(default=1, kw_only=True)
+
+    @property
+    def continuous(self) -> Tensor:
+        """The latents (E B, D) that mean and logvar are of: all of z, or its first columns."""
+        return self.z[:, : self.mean.shape[1]]
 
     @property
     def x_mean(self) -> Tensor:
