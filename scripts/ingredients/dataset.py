@@ -4,7 +4,9 @@ from sacred import Ingredient
 
 from replearn.dataset import DATASETS, DECLARATIONS
 from replearn.dataset.altered import ALTERATIONS, check_alterations
+from replearn.dataset.rebalance import check_rebalance
 from replearn.dataset.split import fractions
+from replearn.dataset.splits import check_holdout, resolve_holdout
 from replearn.dataset.subset import CLASS_OPTIONS, OPTIONS, check_options
 from replearn.errors import InputError
 from replearn.runs.config import resolve, unset
@@ -20,6 +22,11 @@ dataset.add_config(
         "label_noise": None,  # share of the training labels that are replaced at random
         "shortcut": None,  # share of the training images whose mark tells their class
         "noise_seed": None,  # which of them
+        "condition": None,  # which combinations of factors are excluded: interp, r2e, r2r, extrp
+        "variant": None,  # of the condition, by its published name: docs/splits.md
+        "modifiers": None,  # names of restrictions of training and test images
+        "holdout": None,  # or an expression: "shape == 'square' and posX > 0.5"
+        "rebalance": None,  # a factor of whose values training images are drawn alike
     }
 )
 for name in DATASETS:
@@ -40,5 +47,9 @@ def fill_in(config, command_name, logger):
                 f"dataset.{given[0]} is for data with class labels; {section['name']} has none"
             )
         section["noise_seed"] = section["noise_seed"] or 0
+    declaration = DECLARATIONS[section["name"]]
+    section |= resolve_holdout(section)
+    check_holdout(section, declaration)
+    check_rebalance(section["rebalance"], section["name"], declaration.factor_space)
     held_out, rest = fractions(section["validation"], section["train_fraction"])
     return {**section, "validation": held_out, "train_fraction": rest}

@@ -6,7 +6,6 @@ import pytest
 from replearn.dataset import load
 from replearn.dataset.partition import partition
 from replearn.dataset.split import split_indices
-from replearn.dataset.splits import resolve_holdout
 from replearn.errors import InputError
 
 
@@ -21,8 +20,7 @@ def test_without_a_hold_out_the_parts_are_those_of_the_random_split():
 
 
 def section_of(name="circles", validation=0.2, **given):
-    section = {"name": name, "validation": validation, "split_seed": 3} | given
-    return section | resolve_holdout(section)
+    return {"name": name, "validation": validation, "split_seed": 3} | given
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +71,8 @@ def test_modifiers_leave_images_out_of_all_parts():
 @pytest.mark.parametrize(
     "name, given, sentence",
     [
-        ("circles", {"holdout": "x >= 0"}, "'x >= 0' leaves no image of circles .* to train on; "),
-        ("circles", {"holdout": "x > 1"}, "leaves no image of circles .4,096 images. to test on"),
+        ("circles", {"holdout": "x >= 0"}, "'x >= 0' leaves no image of circles to train on; "),
+        ("circles", {"holdout": "x > 1"}, "leaves no image of circles to test on"),
         ("digits", {"holdout": "x > 1"}, "digits has no factors; choose a data set that has some"),
     ],
 )

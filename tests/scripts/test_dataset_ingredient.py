@@ -62,6 +62,26 @@ def test_seeds_of_nothing_change_no_hash():
     assert hashes[0] == hashes[1] != hashes[2] and config_hash(plain) not in hashes
 
 
+def test_a_hold_out_has_one_spelling():
+    plain = config_of({"name": "mpi3d_like"})
+    keys = ("condition", "variant", "modifiers", "holdout", "rebalance")
+    assert [plain["dataset"][key] for key in keys] == [None] * 5
+    first = {"name": "mpi3d_like", "condition": "r2e", "modifiers": ["even_vx", "four_shapes"]}
+    second = first | {"variant": "leave1out", "modifiers": ["four_shapes", "even_vx"]}
+    hashes = {config_hash(config_of(each)) for each in (first, second)}
+    assert len(hashes) == 1 and config_hash(plain) not in hashes
+    assert config_of(first)["dataset"]["variant"] == "leave1out"
+    one = [config_of(first | {"modifiers": names}) for names in ("even_vx", ["even_vx"])]
+    assert config_hash(one[0]) == config_hash(one[1]) not in hashes
+
+
+def test_the_factors_of_a_file_of_ones_own_are_not_known_before_it_is_read():
+    section = {"name": "twoshapes", "source": "auto", "holdout": "hue_1 > 0.5"}
+    assert config_of(section)["dataset"]["holdout"] == "hue_1 > 0.5"
+    with pytest.raises(InputError, match="names 'hue_1', which is no factor"):
+        config_of(section | {"source": "twin"})
+
+
 def test_train_fraction_is_another_spelling_of_validation():
     plain, other = config_of({"validation": 0.2}), config_of({"train_fraction": 0.8})
     assert other["dataset"]["validation"] == 0.2
@@ -85,6 +105,11 @@ def test_train_fraction_is_another_spelling_of_validation():
         ),
         ({"name": "digits", "shortcut": 2}, "dataset.shortcut must be a share from 0 to 1 of the"),
         ({"validation": "much"}, "dataset.validation must be a number, got 'much'"),
+        ({"condition": "r2e", "variant": "sqr2tx"}, "it is one of dataset.condition=r2r"),
+        ({"holdout": "posx > 0.5"}, "dataset.holdout names 'posx', which is no factor; did you"),
+        ({"holdout": "posX > 2"}, "dataset.holdout='posX > 2' leaves no image of dsprites to test"),
+        ({"name": "mnist", "holdout": "posX > 1"}, "of factors, and mnist has no factors; choose"),
+        ({"rebalance": "shapes"}, "dataset.rebalance='shapes' is no factor of dsprites; did you"),
     ],
 )
 def test_what_cannot_be_is_refused_before_a_run(section, sentence):

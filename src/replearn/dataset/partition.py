@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from replearn.dataset.images import ImageDataset
 from replearn.dataset.split import split_indices
 from replearn.dataset.splits import masks
-from replearn.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,6 @@ def partition(section: Mapping[str, Any], data: ImageDataset) -> Partition:
     if chosen is None or data.factors is None:
         return Partition(*split_indices(len(data), validation, seed), np.array([], np.int64))
     used, test = map(np.flatnonzero, chosen.of(data.factors))
-    for positions, purpose in ((used, "train on"), (test, "test on")):
-        if not len(positions):
-            raise InputError(
-                f"{chosen.name} leaves no image of {data.name} ({len(data):,} images) to "
-                f"{purpose}; exclude other combinations"
-            )
+    chosen.check(len(used), len(test), data.name)
     training, held_out = split_indices(len(used), validation, seed)
     return Partition(used[training], used[held_out], test, chosen.test.named)

@@ -237,6 +237,8 @@ def what_images(section: Mapping[str, Any]) -> dict[str, Any]:
     kept = {k: v for k, v in section.items() if v is not None and k not in apart}
     if isinstance(classes := kept.get("classes"), (list, tuple)):  # '3' is the class 3 of digits
         kept["classes"] = [int(c) if isinstance(c, str) and c.isdecimal() else c for c in classes]
+    if (names := kept.get("modifiers")) is not None:  # each restricts the images: in any order
+        kept["modifiers"] = sorted({names} if isinstance(names, str) else set(names))
     return kept
 
 

@@ -61,10 +61,12 @@ def common_probe(runs: Sequence[Run], n: int, marked: bool | None = None) -> Pro
 def _data(run: Run) -> str:
     """Return what chooses the images and the split of a run; not where they came from.
 
-    Nor what was altered of those that it trained on: the images that it held out are the same.
+    Nor what was altered of those that it trained on, or how often each was drawn: the images that
+    it held out are the same.
     """
+    apart = {*ALTERATIONS, "rebalance"}
     section = run.config["dataset"]
-    return canonical(what_images({k: v for k, v in section.items() if k not in ALTERATIONS}))
+    return canonical(what_images({k: v for k, v in section.items() if k not in apart}))
 
 
 def _kind(run: Run) -> str:

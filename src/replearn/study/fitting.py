@@ -55,7 +55,8 @@ class FitChecker:
         return self._fits[key]
 
     def _look(self, section: Mapping[str, Any]) -> ImageDataset | str | None:
-        key = canonical(section)
+        # Many configurations differ in what they exclude of the same images.
+        key = canonical([section["name"], dataset_parameters(section)])
         if key not in self._data:
             try:
                 self._data[key] = load_if_ready(section["name"], **dataset_parameters(section))

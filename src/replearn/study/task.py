@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 from replearn.dataset.altered import altered
 from replearn.dataset.images import ImageDataset
 from replearn.dataset.partition import partition
+from replearn.dataset.rebalance import balancing_weights
 from replearn.errors import InputError
 from replearn.runs.rebuild import choose_device, make_dataset
 from replearn.study.versions import versions
@@ -104,8 +105,13 @@ def make_task(
         chosen = np.random.default_rng(derive_seed(0, "held-out order")).permutation(chosen)
         return Batches(fetch, chosen, min(size, max(len(chosen), 1)))
 
-    test = some(parts.test) if len(parts.test) else None
-    return Task(Batches(fetch, parts.training, size), some(parts.held_out), test)
+    factor = section.get("rebalance")
+    weights = None if factor is None else balancing_weights(data, factor, parts.training)
+    return Task(
+        Batches(fetch, parts.training, size, weights),
+        some(parts.held_out),
+        some(parts.test) if len(parts.test) else None,
+    )
 
 
 def some_of(indices: NDArray[np.int64], n: int, seed: int) -> NDArray[np.int64]:

@@ -26,11 +26,14 @@ class Batches:
             example has besides its position is drawn from the generator, which is on the CPU.
         indices: the positions (N,) that belong to this pass.
         batch_size: examples in a batch.
+        weights: (N,) in which proportion a pass draws each position, N times with replacement;
+            None for every position once.
     """
 
     fetch: Callable[[Tensor, Generator], Batch]
     indices: NDArray[np.int64]
     batch_size: int
+    weights: NDArray[np.float64] | None = None
 
     def __post_init__(self):
         if self.batch_size < 1:
@@ -49,21 +52,28 @@ class Batches:
     def shuffled(self, seed: int, start: int = 0) -> Iterator[Batch]:
         """Yield batches for ever from step `start` on, in the order of `seed`.
 
-        The permutation of an epoch depends on `seed` and the epoch alone, so a resumed run sees
+        What is drawn in an epoch depends on `seed` and the epoch alone, so a resumed run sees
         exactly the batches that the uninterrupted one saw. So does the generator of a batch, on
         `seed` and the step.
         """
         indices = torch.from_numpy(np.ascontiguousarray(self.indices))
         epoch, position = divmod(start, self.steps_per_epoch)
         while True:
-            order = torch.randperm(
-                len(indices), generator=make_generator(derive_seed(seed, "epoch", epoch))
-            )
+            order = self._drawn(make_generator(derive_seed(seed, "epoch", epoch)))
             for batch in range(position, self.steps_per_epoch):
                 chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
                 step = epoch * self.steps_per_epoch + batch
                 yield self.fetch(indices[chosen], _generator(seed, step))
             epoch, position = epoch + 1, 0
+
+    def _drawn(self, generator: Generator) -> Tensor:
+        n = len(self.indices)
+        if self.weights is None:
+            return torch.randperm(n, generator=generator)
+        # The inverse of the cumulative distribution: torch.multinomial ends at 2^24 positions.
+        ends = torch.from_numpy(np.cumsum(self.weights / np.sum(self.weights)))
+        u = torch.rand(n, generator=generator, dtype=torch.float64)
+        return torch.searchsorted(ends, u, right=True).clamp_(max=n - 1)
 
     def in_order(self) -> Iterator[Batch]:
         """Yield every example once, in order, always the same; the last batch may be smaller."""

@@ -94,8 +94,7 @@ TOGETHER = {
 
 def masks_of(name, condition=None, variant=None, *modifiers, **others):
     section = {"name": name, "condition": condition, "variant": variant, **others}
-    section |= resolve_holdout(section | {"modifiers": list(modifiers) or None})
-    return masks(section, DECLARATIONS[name].factor_space)
+    return masks(section | {"modifiers": modifiers}, DECLARATIONS[name].factor_space)
 
 
 @pytest.mark.parametrize("names, counts", (PUBLISHED | OURS | TOGETHER).items())
@@ -198,7 +197,7 @@ def test_a_row_of_factors_is_where_it_is_in_the_grid():
 
 def test_one_spelling():
     section = {"name": "circles", "condition": None, "variant": None, "holdout": None}
-    assert masks(section | resolve_holdout(section), None) is None
+    assert masks(section, None) is None
     one = {"name": "mpi3d_like", "condition": "r2e", "modifiers": ["fix_hx", "even_vx", "fix_hx"]}
     assert resolve_holdout(one) == {
         "condition": "r2e", "variant": "leave1out", "modifiers": ["fix_hx", "even_vx"],

@@ -7,6 +7,7 @@ keeps one position of an axis. A new hold-out is an entry here, or an expression
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from replearn.dataset.declaration import Declaration
 from replearn.dataset.images import FactorSpace
 from replearn.dataset.splits import dsprites, mpi3d, shapes3d, spriteworld
 from replearn.dataset.splits.split import Masks, Modifier, Split, masks_of
@@ -58,7 +59,7 @@ KEYS = ("condition", "variant", "modifiers", "holdout")  # of a config's `datase
 
 
 def resolve_holdout(section: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys of the hold-out of a config's `dataset` section, checked and in one spelling.
+    """Return KEYS of a config's `dataset` section, checked and in one spelling.
 
     The variant is filled in where a condition has one alone; modifiers come in the order of
     MODIFIERS, each once.
@@ -75,7 +76,7 @@ def resolve_holdout(section: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(
             f"dataset.variant={variant} is of a condition; give dataset.condition, too"
         )
-    if modifiers is not None and condition is None and holdout is None:
+    if modifiers and condition is None and holdout is None:
         raise InputError(
             "dataset.modifiers restrict a hold-out; give dataset.condition or dataset.holdout, too"
         )
@@ -84,7 +85,7 @@ def resolve_holdout(section: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "condition": condition,
         "variant": variant,
-        "modifiers": _modifiers(section["name"], modifiers),
+        "modifiers": _modifiers(section["name"], modifiers) if modifiers else None,
         "holdout": holdout,
     }
 
@@ -93,14 +94,12 @@ def masks(section: Mapping[str, Any], space: FactorSpace | None) -> Masks | None
     """Return the hold-out of a config's `dataset` section, or None if it has none.
 
     Args:
-        section: as `resolve_holdout` returns it.
         space: the factors of the data set; None if it has none.
 
     Raises:
-        InputError: as `Expression`, or if there are no factors.
+        InputError: as `resolve_holdout` and `Expression`, or if there are no factors.
     """
-    given: list[Any] = [section.get(key) for key in KEYS]
-    condition, variant, modifiers, holdout = given
+    condition, variant, modifiers, holdout = resolve_holdout(section).values()
     if condition is None and holdout is None:
         return None
     key = "dataset.holdout" if condition is None else "dataset.condition"
@@ -119,6 +118,19 @@ def masks(section: Mapping[str, Any], space: FactorSpace | None) -> Masks | None
     if modifiers:
         name += f" dataset.modifiers={list(modifiers)}"
     return masks_of(split, chosen, space, name, key)
+
+
+def check_holdout(section: Mapping[str, Any], declaration: Declaration) -> None:
+    """Raise an InputError if a data set cannot have the hold-out of a config's `dataset` section.
+
+    It is not loaded: a file of the user's own may have other factors than those declared.
+    """
+    if section.get("source") in ("auto", "real") and not declaration.files:
+        return
+    space = declaration.factor_space
+    found = masks(section, space)
+    if found is not None and space is not None and len(space) == declaration.n_images:
+        found.check(*found.counts(), declaration.name)
 
 
 def _family(name: str, key: str) -> str:
@@ -154,10 +166,8 @@ def _variant(name: str, condition: str, variant: str | None) -> str:
     return variant
 
 
-def _modifiers(name: str, given: Any) -> list[str] | None:
+def _modifiers(name: str, given: Any) -> list[str]:
     names = [given] if isinstance(given, str) else given
-    if not names:
-        return None
     if not isinstance(names, Sequence):
         raise InputError(f"dataset.modifiers must be a list of names, got {given!r}")
     known = MODIFIERS[_family(name, "dataset.modifiers")]

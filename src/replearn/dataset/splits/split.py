@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from replearn.dataset.expression import Expression
 from replearn.dataset.images import FactorSpace
+from replearn.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,15 @@ class Masks:
         masks = self._pair([e and e.on_grid() for e in (self.test, self.train, *self.keep)])
         train, test = (int(m.sum()) * (int(np.prod(sizes)) // m.size) for m in masks)
         return train, test
+
+    def check(self, n_train: int, n_test: int, data: str) -> None:
+        """Raise an InputError unless it leaves images of a data set to train and to test on."""
+        for n, purpose in ((n_train, "train on"), (n_test, "test on")):
+            if not n:
+                raise InputError(
+                    f"{self.name} leaves no image of {data} to {purpose}; exclude other "
+                    "combinations"
+                )
 
     @staticmethod
     def _pair(masks: Sequence) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
