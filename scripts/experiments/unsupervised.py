@@ -15,6 +15,7 @@ from ingredients.training import training_ingredient
 from replearn.paths import root
 from replearn.runs.commandline import run_commandline
 from replearn.runs.rebuild import make_loss, make_model
+from replearn.study.generalisation import generalise
 from replearn.study.learned import vae_scores
 from replearn.study.task import make_task, prepare
 from replearn.study.tracked import train_tracked
@@ -31,13 +32,14 @@ ex.add_named_config("fast", FAST)
 
 @ex.main
 def train(_run, _config):
-    """Return the held-out terms of the loss and what the latents learned."""
+    """Return the held-out terms of the loss, what the latents learned and how it generalises."""
     data, device = prepare(_run, _config)
     net = make_model(_config["model"], data.image_shape).to(device)
     loss = make_loss(_config["training"])
     task = make_task(_config, data, device)
     terms = train_tracked(_run, _config, net, loss, task)
-    return terms | vae_scores(net, loss, task, terms["reconstruction"])
+    terms |= vae_scores(net, loss, task, terms["reconstruction"])
+    return terms | generalise(_run, _config, net, loss, data, task)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How far images are from others: squared error, structural similarity, and the least NLL."""
 
-from math import log, pi
+from math import log, pi, prod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,7 +43,7 @@ def least_nll(images: ArrayLike, likelihood: str = "bernoulli", variance: float 
 
 def bits_per_value(nats: float, image_shape: tuple[int, ...]) -> float:
     """Return nats per image as bits per pixel value, of images (C, H, W)."""
-    return nats / (np.prod(image_shape) * log(2))
+    return nats / (prod(image_shape) * log(2))
 
 
 def squared_error(x: ArrayLike, y: ArrayLike) -> Array:

@@ -1,0 +1,207 @@
+"""How a trained network does on the combinations of factors that it never saw, in numbers."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from replearn.analysis.files import write_whole
+from replearn.analysis.generalisation import bits_per_value, by_combination, spread
+from replearn.dataset.images import ImageDataset
+from replearn.dataset.partition import Partition, partition
+from replearn.models import Network
+from replearn.study.generalisation_figure import draw_held_out
+from replearn.study.predictions import decoded_factors, predicted_factors
+from replearn.study.recombination import (
+    Arrays,
+    Images,
+    drawn_from,
+    expectation_of,
+    least_errors,
+    read_factors,
+    reconstruct,
+    transformed_errors,
+)
+from replearn.study.task import Task, some_of
+from replearn.study.tracked import last_step
+from replearn.training.loss import Loss
+from replearn.training.seeds import derive_seed
+
+if TYPE_CHECKING:
+    from sacred.run import Run
+
+PREFIX = {"train": "train_", "held_out": "", "test": "test_"}
+# The fit of expected latents has an effect for each value of each factor.
+LEAST_FITTED = 1000
+# Arrays of images whose mean is a score.
+MEANS = (
+    "nll", "nll_above_entropy", "squared_error", "ssim", "encoder_error", "decoder_error",
+    "least_error", "encoder_gap", "transformed_nll", "transformed_nll_above_entropy",
+    "transformed_squared_error", "transformed_ssim",
+)  # fmt: skip
+# Arrays over factors or latents whose mean is a score.
+R2 = (
+    "probe_r2_by_factor", "additive_probe_r2_by_factor", "prediction_r2_by_factor",
+    "additive_r2_by_latent",
+)  # fmt: skip
+COMBINED = ("nll_above_entropy", "squared_error", "ssim", "distance", "prediction_error")
+
+
+def generalise(
+    run: "Run",
+    config: Mapping[str, Any],
+    model: Network,
+    loss: Loss,
+    data: ImageDataset,
+    task: Task,
+) -> dict[str, float]:
+    """Return the numbers of docs/generalisation.md; log and store them with arrays and a figure.
+
+    A run without excluded combinations has none, and nothing is computed. The artifacts are
+    `generalisation.npz` and `held_out_combinations.pdf` and `.png`.
+
+    Args:
+        run: the Sacred run, whose metrics and artifacts these become.
+        model: trained, on its device.
+        loss: that it was trained with.
+        data: the images, as trained on.
+        task: of `data`; its `test` are the excluded combinations.
+    """
+    if task.test is None:
+        return {}
+    parts = partition(config["dataset"], data)
+    images = _images(config, data, parts, next(model.parameters()).device)
+    model.eval()
+    measure = {
+        "auto-encoder": _of_auto_encoder,
+        "predictor": predicted_factors,
+        "decoder": decoded_factors,
+    }[model.kind]
+    arrays = measure(model, loss, task, images)
+    if not arrays:
+        return {}
+    scores = scores_of(arrays, data.image_shape)
+    arrays |= _about(data, parts, images, arrays)
+    step = last_step(config["training"], task)
+    for name, value in scores.items():
+        split = "test" if name.startswith("test_") else "val"
+        if not name.startswith("train_"):
+            run.log_scalar(f"{split}.{name.removeprefix('test_')}", value, step)
+    with TemporaryDirectory() as folder:
+        files = [_file(Path(folder), arrays)]
+        files += draw_held_out(Path(folder), run, model, task, images, arrays)
+        for path in files:
+            run.add_artifact(path, path.name)
+    return scores
+
+
+def scores_of(arrays: Mapping[str, NDArray], image_shape: tuple[int, ...]) -> dict[str, float]:
+    """Return the flat numbers of a result from the arrays of `generalisation.npz`.
+
+    What has no value (NaN everywhere) is left out.
+    """
+    scores: dict[str, float] = {}
+    for part, prefix in PREFIX.items():
+        for name in MEANS:
+            _add(scores, f"{prefix}{name}", arrays.get(f"{part}_{name}"))
+        if f"{prefix}nll_above_entropy" in scores:
+            nats = scores[f"{prefix}nll_above_entropy"]
+            scores[f"{prefix}bits_above_entropy"] = bits_per_value(nats, image_shape)
+        for name in R2:
+            key = f"{prefix}{name.partition('_by_')[0]}"
+            _add(scores, key, arrays.get(f"{prefix}{name}"))
+        if part != "train" and f"{part}_distance" in arrays:
+            _add(scores, f"{prefix}latent_distance", arrays[f"{part}_distance"] ** 2)
+            if f"{prefix}latent_distance" in scores:
+                scores[f"{prefix}latent_distance"] **= 0.5
+    return scores
+
+
+def _add(scores: dict[str, float], name: str, values: NDArray | None) -> None:
+    if values is not None and not np.isnan(values).all():
+        scores[name] = float(np.nanmean(values))
+
+
+def _images(
+    config: Mapping[str, Any], data: ImageDataset, parts: Partition, device: torch.device
+) -> dict[str, Images]:
+    """Return the images that are measured: always the same ones of a data set and its split."""
+    n, seed = config["training"]["n_validation"], config["dataset"]["split_seed"]
+    channels_last = config["training"]["channels_last"]
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    named = data.factors[:, _named(data, parts)]  # type: ignore[index]
+    chosen = {
+        "train": some_of(parts.training, max(2 * n, LEAST_FITTED), seed),
+        "held_out": some_of(parts.held_out, n, seed),
+        "test": spread(parts.test, named[parts.test], n, derive_seed(seed, "excluded")),
+    }
+    return {name: Images(data, each, device, layout) for name, each in chosen.items()}
+
+
+def _of_auto_encoder(model: Network, loss: Any, task: Task, images: Mapping[str, Images]) -> Arrays:
+    """Return errors, latents, expected latents and read-outs of an auto-encoder."""
+    space = images["train"].data.factor_space
+    found = {part: reconstruct(model, loss.likelihood, each) for part, each in images.items()}
+    latents = {part: each["latents"] for part, each in found.items()}
+    arrays = read_factors(space, latents, images)  # type: ignore[arg-type]
+    expectation = expectation_of(space, latents["train"], images["train"])  # type: ignore[arg-type]
+    for part, each in images.items():
+        expected = None
+        if expectation is not None:
+            expected = expectation.expected(each.factors)
+            found[part]["expected"] = expected.astype(np.float32)
+            found[part]["distance"] = expectation.distance(latents[part], each.factors)
+        if part != "train":
+            if expectation is not None and expected is not None:
+                r2 = expectation.r2(latents[part], each.factors)
+                arrays[f"{PREFIX[part]}additive_r2_by_latent"] = r2
+                found[part] |= drawn_from(model, each, latents[part], expected)
+            found[part] |= least_errors(model, each, latents[part], expected)
+    if expectation is not None:
+        arrays |= {"active": expectation.active, "covariance": expectation.covariance}
+    if getattr(model, "operator", None) is not None:
+        found["held_out"] |= transformed_errors(model, loss.likelihood, task.held_out)
+        found["test"] |= transformed_errors(model, loss.likelihood, task.test)  # type: ignore[arg-type]
+    return arrays | {f"{p}_{name}": v for p, each in found.items() for name, v in each.items()}
+
+
+def _about(
+    data: ImageDataset, parts: Partition, images: Mapping[str, Images], arrays: Mapping[str, Any]
+) -> dict[str, NDArray]:
+    """Return which images were measured, and the errors by combination of the named factors."""
+    space, named = data.factor_space, _named(data, parts)
+    own = {part: each.factors for part, each in images.items()}
+    errors = {
+        name: (arrays[f"held_out_{name}"], arrays[f"test_{name}"])
+        for name in COMBINED
+        if f"held_out_{name}" in arrays
+    }
+    if "distance" in errors:
+        errors["distance"] = tuple(values**2 for values in errors["distance"])  # type: ignore[assignment]
+    found = dict(by_combination(own["held_out"][:, named], own["test"][:, named], **errors))
+    if "distance" in errors:
+        found["combination_distance"] = np.sqrt(found["combination_distance"])
+    return {
+        "factor_names": np.array(space.names),  # type: ignore[union-attr]
+        "factor_sizes": np.array(space.sizes),  # type: ignore[union-attr]
+        "named": np.array(named),
+        **{f"{part}_factors": factors for part, factors in own.items()},
+        **{f"{part}_positions": each.positions for part, each in images.items()},
+        **found,
+    }
+
+
+def _named(data: ImageDataset, parts: Partition) -> list[int]:
+    """Return the positions of the factors that the hold-out names."""
+    return [data.factor_space.names.index(name) for name in parts.named]  # type: ignore[union-attr]
+
+
+def _file(folder: Path, arrays: Mapping[str, NDArray]) -> Path:
+    content = io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **arrays)
+    return write_whole(folder / "generalisation.npz", content.getvalue())

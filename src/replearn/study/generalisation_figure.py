@@ -1,0 +1,153 @@
+"""The picture of a run's held-out combinations: errors over the factors, and examples."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from replearn.dataset.images import FactorSpace
+from replearn.models import Network
+from replearn.study.recombination import Images
+from replearn.study.task import Task
+from replearn.training.seeds import make_generator
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from sacred.run import Run
+
+N_SHOWN = 8
+# What is shown over the combinations: the first that was measured, and its words.
+SHOWN = {
+    "nll_above_entropy": "negative log-likelihood above the entropy (nats per image)",
+    "prediction_error": "squared error of predicted factors, in variances",
+}
+
+
+def draw_held_out(
+    folder: Path,
+    run: "Run",
+    model: Network,
+    task: Task,
+    images: Mapping[str, Images],
+    arrays: Mapping[str, NDArray],
+) -> list[Path]:
+    """Write `held_out_combinations.pdf` and `.png`; return their paths.
+
+    Args:
+        images: by part.
+        arrays: those of `generalisation.npz`.
+    """
+    from replearn.analysis.figures import caption_line, save_figure
+
+    data = images["test"].data
+    shown = _shown(arrays)
+    examples = _examples(model, task, images["test"], arrays, shown)
+    names = _names(data.factor_space, arrays, shown)  # type: ignore[arg-type]
+    figure = held_out_figure(data.factor_space, arrays, examples, names)  # type: ignore[arg-type]
+    runs = [] if run._id is None else [int(run._id)]
+    caption = caption_line(runs, data.note, data=data.name, n=f"{len(arrays['test_positions'])}")
+    return save_figure(figure, folder, "held_out_combinations", caption)
+
+
+def held_out_figure(
+    space: FactorSpace,
+    arrays: Mapping[str, NDArray],
+    examples: Mapping[str, Any] | None = None,
+    names: Sequence[str] | None = None,
+) -> "Figure":
+    """Return the map of errors over the named factors, from the arrays of `generalisation.npz`.
+
+    Of more than two named factors it shows the two over which the excluded combinations are the
+    smallest part, with means over the others.
+    """
+    from replearn.analysis.figures.held_out import held_out_combinations
+
+    name = next(each for each in SHOWN if f"combination_{each}" in arrays)
+    table, excluded = arrays["combinations"], arrays["combination_excluded"]
+    pair = _pair(table, excluded)
+    axes = [int(arrays["named"][m]) for m in pair]
+    if len(axes) == 2 and space.sizes[axes[0]] > space.sizes[axes[1]]:
+        pair, axes = pair[::-1], axes[::-1]  # the longer one runs across
+    sizes = [space.sizes[k] for k in axes]
+    cells = table[:, pair]
+    # A cell of which a part is excluded shows that part, which is what is asked about.
+    frame = np.zeros(sizes, bool)
+    frame[tuple(cells[excluded].T)] = True
+    counted = excluded | ~frame[tuple(cells.T)]
+    weights = arrays["combination_n"] * counted * np.isfinite(arrays[f"combination_{name}"])
+    sums, n = np.zeros(sizes), np.zeros(sizes)
+    np.add.at(sums, tuple(cells.T), weights * np.nan_to_num(arrays[f"combination_{name}"]))
+    np.add.at(n, tuple(cells.T), weights)
+    errors = np.where(n > 0, sums / np.maximum(n, 1), np.nan)
+    labels = [(space.names[k].replace("_", " "), short_values(space, k)) for k in axes]
+    if len(labels) == 1:
+        errors, frame, labels = errors[None], frame[None], [("", [""]), *labels]
+    rows, columns = labels
+    return held_out_combinations(errors, frame, rows, columns, SHOWN[name], examples, names)
+
+
+def short_values(space: FactorSpace, k: int) -> list[str]:
+    """Return the values of factor k as words, numbers with two digits where these tell them."""
+    words = space.named_values(k)
+    if space.names[k] in space.value_names or not space.values:
+        return words
+    for digits in (2, 3, 4):
+        short = [f"{float(value):.{digits}g}" for value in space.values[k]]
+        if len(set(short)) == len(short):
+            return short
+    return words
+
+
+def _pair(table: NDArray, excluded: NDArray[np.bool_]) -> list[int]:
+    """Return which two of the named factors to show, or the one that there is."""
+    n = table.shape[1]
+    if n <= 2:
+        return list(range(n))
+
+    def share(pair: tuple[int, ...]) -> float:
+        cells = table[:, list(pair)]
+        return len(np.unique(cells[excluded], axis=0)) / len(np.unique(cells, axis=0))
+
+    return list(min(combinations(range(n), 2), key=share))
+
+
+def _shown(arrays: Mapping[str, NDArray]) -> NDArray:
+    """Return which of the test images are shown: some of those whose best latents are known."""
+    known = arrays.get("test_sought", np.arange(len(arrays["test_positions"])))
+    chosen = np.linspace(0, len(known) - 1, min(N_SHOWN, len(known))).astype(int)
+    return known[chosen]
+
+
+@torch.no_grad()
+def _examples(
+    model: Network, task: Task, images: Images, arrays: Mapping[str, NDArray], shown: NDArray
+) -> dict[str, NDArray]:
+    """Return the rows of pictures: images, and what the model makes of them."""
+    x = images.at(shown)
+    rows = {"image": x}
+    if model.kind == "decoder":
+        positions = torch.from_numpy(images.positions[shown])
+        factors, _ = task.training.fetch(positions, make_generator(0))
+        rows["from factors"] = torch.sigmoid(model(factors).logits)
+    elif model.kind == "auto-encoder":
+        latents = {"reconstruction": arrays["test_latents"][shown]}
+        if not np.isnan(arrays.get("test_expected", np.full(1, np.nan))).all():
+            latents["from expected latent"] = np.nan_to_num(arrays["test_expected"][shown])
+        best = np.searchsorted(arrays["test_sought"], shown)
+        latents["from best latent"] = arrays["test_best_latents"][best]
+        for name, z in latents.items():
+            z = torch.from_numpy(z.astype(np.float32)).to(x.device)
+            rows[name] = torch.sigmoid(model.decode(z))  # type: ignore[operator]
+    return {name: row.float().cpu().numpy() for name, row in rows.items()}
+
+
+def _names(space: FactorSpace, arrays: Mapping[str, NDArray], shown: NDArray) -> list[str]:
+    """Return the values of up to three named factors of each of the images that are shown."""
+    named = arrays["named"][:3]
+    words = {int(k): short_values(space, int(k)) for k in named}
+    factors = arrays["test_factors"][shown]
+    return ["\n".join(words[int(k)][row[k]] for k in named) for row in factors]
