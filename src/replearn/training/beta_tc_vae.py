@@ -38,7 +38,7 @@ class BetaTCVAELoss(VAELoss):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return KL + (beta - 1) TC, and kl and total_correlation."""
         kl, terms = super().penalty(output, step, generator)
-        correlation = batch_total_correlation(output.z, output.mean, output.logvar)
+        correlation = batch_total_correlation(output.continuous, output.mean, output.logvar)
         penalty = kl + self.correlation_weight * correlation
         return penalty, terms | {"total_correlation": correlation}
 

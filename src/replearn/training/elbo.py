@@ -23,6 +23,8 @@ class LatentOutput(Protocol):
     @property
     def logvar(self) -> Tensor: ...
     @property
+    def continuous(self) -> Tensor: ...
+    @property
     def n_encoded(self) -> int: ...
 
 
@@ -32,8 +34,13 @@ def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:
     Source:
         Kingma & Welling (2014), arXiv:1312.6114, appendix B.
     """
+    return latent_kl(mean, logvar).sum(1)
+
+
+def latent_kl(mean: Tensor, logvar: Tensor) -> Tensor:
+    """Return KL(N(mean, exp(logvar)) || N(0, 1)) of each latent, (B, D) of (B, D), in nats."""
     mean, logvar = full_precision(mean), full_precision(logvar)
-    return (mean.square() + torch.expm1(logvar) - logvar).sum(1) / 2
+    return (mean.square() + torch.expm1(logvar) - logvar) / 2
 
 
 class VAELoss(Loss):

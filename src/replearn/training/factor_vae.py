@@ -54,7 +54,7 @@ class FactorVAELoss(AdversarialLoss):
         Without a generator the "permutation" is a fixed one: latent k is moved by k + 1 images.
         """
         kl, terms = super().penalty(output, step, generator)
-        joint, other = self._halves(full_precision(output.z))
+        joint, other = self._halves(full_precision(output.continuous))
         scores, learned = self.judge(joint, permute_latents(other.detach(), generator))
         correlation = total_correlation(scores)
         terms |= {"total_correlation": correlation, "discriminator": learned}

@@ -65,7 +65,7 @@ class WAEMMDLoss(VAELoss):
         Without a generator the sample of the prior is a fixed one.
         """
         _, terms = super().penalty(output, step, generator)
-        z = full_precision(output.z)
+        z = full_precision(output.continuous)
         scale = self.kernel_scale or 2 * z.shape[1] * self.prior_variance
         prior = prior_sample(z, self.prior_variance, generator)
         discrepancy = mmd(z, prior, scale) if len(z) > 1 else torch.zeros_like(terms["kl"])
@@ -122,7 +122,7 @@ class WAEGANLoss(AdversarialLoss):
         Without a generator the sample of the prior is a fixed one.
         """
         _, terms = super().penalty(output, step, generator)
-        z = full_precision(output.z)
+        z = full_precision(output.continuous)
         scores, learned = self.judge(z, prior_sample(z, self.prior_variance, generator))
         # -log of the softmax's second probability.
         adversarial = softplus(scores[:, 0] - scores[:, 1]).mean()
