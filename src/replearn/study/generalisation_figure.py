@@ -61,12 +61,31 @@ def held_out_figure(
 ) -> "Figure":
     """Return the map of errors over the named factors, from the arrays of `generalisation.npz`.
 
-    Of more than two named factors it shows the two over which the excluded combinations are the
-    smallest part, with means over the others.
+    Its axes are those of `combination_map`.
     """
     from replearn.analysis.figures.held_out import held_out_combinations
 
     name = next(each for each in SHOWN if f"combination_{each}" in arrays)
+    errors, frame, rows, columns = combination_map(space, arrays, name)
+    return held_out_combinations(errors, frame, rows, columns, SHOWN[name], examples, names)
+
+
+def combination_map(
+    space: FactorSpace, arrays: Mapping[str, NDArray], name: str
+) -> tuple[NDArray, NDArray[np.bool_], tuple[str, list[str]], tuple[str, list[str]]]:
+    """Return an error over the named factors: (R, C), which are excluded, and both factors.
+
+    Of more than two named factors it has the two over which the excluded combinations are the
+    smallest part, with means over the others; of one, R is 1. The longer factor runs across.
+
+    Args:
+        arrays: of `generalisation.npz`.
+        name: of the error: nll_above_entropy, squared_error ...
+
+    Returns:
+        errors (R, C), NaN where there are no images; a mask (R, C); and for rows and columns the
+        factor's name with the names of its values.
+    """
     table, excluded = arrays["combinations"], arrays["combination_excluded"]
     pair = _pair(table, excluded)
     axes = [int(arrays["named"][m]) for m in pair]
@@ -86,8 +105,7 @@ def held_out_figure(
     labels = [(space.names[k].replace("_", " "), short_values(space, k)) for k in axes]
     if len(labels) == 1:
         errors, frame, labels = errors[None], frame[None], [("", [""]), *labels]
-    rows, columns = labels
-    return held_out_combinations(errors, frame, rows, columns, SHOWN[name], examples, names)
+    return errors, frame, labels[0], labels[1]
 
 
 def short_values(space: FactorSpace, k: int) -> list[str]:

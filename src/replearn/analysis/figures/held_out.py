@@ -84,7 +84,7 @@ def held_out_combinations(
     axes.tick_params(length=0, pad=2)
     _ticks(axes, rows, columns)
     axes.set_title(measure, loc="left", pad=14 if mask.any() or np.isnan(values).any() else 4)
-    _frame(axes, mask)
+    frame_cells(axes, mask)
     _legend(axes, mask, values)
     # The map stands above the examples, whatever its labels need.
     raised = bottom + overhang(figure, axes)[1] if examples else 0.0
@@ -117,7 +117,7 @@ def _ticks(axes: Axes, rows: tuple[str, Sequence[str]], columns: tuple[str, Sequ
         axes.tick_params(axis="x", rotation=90)
 
 
-def _frame(axes: Axes, mask: NDArray[np.bool_]) -> None:
+def frame_cells(axes: Axes, mask: NDArray[np.bool_]) -> None:
     """Draw a line around the excluded combinations."""
     padded = np.pad(mask, 1)
     for axis in (0, 1):
