@@ -74,19 +74,10 @@ def generalise(
     """
     if task.test is None:
         return {}
-    parts = partition(config["dataset"], data)
-    images = _images(config, data, parts, next(model.parameters()).device)
-    model.eval()
-    measure = {
-        "auto-encoder": _of_auto_encoder,
-        "predictor": predicted_factors,
-        "decoder": decoded_factors,
-    }[model.kind]
-    arrays = measure(model, loss, task, images)
+    arrays, images = measure(config, model, loss, data, task)
     if not arrays:
         return {}
     scores = scores_of(arrays, data.image_shape)
-    arrays |= _about(data, parts, images, arrays)
     step = last_step(config["training"], task)
     for name, value in scores.items():
         split = "test" if name.startswith("test_") else "val"
@@ -98,6 +89,25 @@ def generalise(
         for path in files:
             run.add_artifact(path, path.name)
     return scores
+
+
+def measure(
+    config: Mapping[str, Any], model: Network, loss: Any, data: ImageDataset, task: Task
+) -> tuple[Arrays, dict[str, Images]]:
+    """Return the arrays of `generalisation.npz`, and the images by part that they are of.
+
+    Without arrays if nothing can be measured: of a predictor of labels.
+    """
+    parts = partition(config["dataset"], data)
+    images = _images(config, data, parts, next(model.parameters()).device)
+    model.eval()
+    of_kind = {
+        "auto-encoder": _of_auto_encoder,
+        "predictor": predicted_factors,
+        "decoder": decoded_factors,
+    }[model.kind]
+    arrays = of_kind(model, loss, task, images)
+    return arrays and arrays | _about(data, parts, images, arrays), images
 
 
 def scores_of(arrays: Mapping[str, NDArray], image_shape: tuple[int, ...]) -> dict[str, float]:
