@@ -2,7 +2,8 @@
 
 cd scripts
 python -m experiments.supervised with dataset.mnist dataset.size=32 model.kim
-python -m experiments.supervised with dataset.dsprites target=factors training.regression
+python -m experiments.supervised with dataset.dsprites target=factors training.regression \
+    dataset.condition=r2r dataset.variant=sqr2tx
 """
 
 import sys
@@ -16,6 +17,7 @@ from ingredients.training import training_ingredient
 from replearn.paths import root
 from replearn.runs.commandline import run_commandline
 from replearn.runs.rebuild import make_loss, make_model
+from replearn.study.generalisation import generalise
 from replearn.study.targets import make_targets
 from replearn.study.task import make_task, prepare
 from replearn.study.tracked import train_tracked
@@ -26,19 +28,27 @@ ex = Experiment(
     base_dir=root(),
     save_git_info=False,
 )
-ex.add_config({**TRAINING_RUN, "target": "labels"})  # or "factors"
+ex.add_config(
+    {
+        **TRAINING_RUN,
+        "target": "labels",  # or "factors"
+        "normalised": None,  # False: regress raw values of factors, not centred ones of range 1
+    }
+)
 ex.add_named_config("fast", FAST)
 
 
 @ex.main
 def train(_run, _config):
-    """Return the held-out terms of the loss."""
+    """Return the held-out terms of the loss, and how predictions generalise."""
     data, device = prepare(_run, _config)
     targets = make_targets(data, _config, device)
     net = make_model(_config["model"], data.image_shape, n_outputs=targets.n_outputs).to(device)
     _run.info["n_outputs"] = targets.n_outputs
     loss = make_loss(_config["training"], **targets.loss_parameters)
-    return train_tracked(_run, _config, net, loss, make_task(_config, data, device, targets.of))
+    task = make_task(_config, data, device, targets.of)
+    terms = train_tracked(_run, _config, net, loss, task)
+    return terms | generalise(_run, _config, net, loss, data, task)
 
 
 if __name__ == "__main__":

@@ -226,14 +226,23 @@ def test_supervised_learns_to_read_digits(command):
 
 @pytest.mark.slow
 def test_regression_beats_the_mean_of_the_factors(command, database):
-    # Indices 0..63 over their range 63 are uniform: their variance is about 1/12.
+    # Places over their range are uniform on a part of 0 … 1: their variance is under 1/12.
     code = run_commandline(
         supervised.ex,
         ["X", "with", "dataset.circles", "model.burgess", "training.regression", "target=factors",
-         "fast", "training.steps=60", "progress=False"],
+         "fast", "training.steps=60", "progress=False", "dataset.condition=r2r",
+         "dataset.variant=shape2px"],
     )  # fmt: skip
     assert code == 0
-    assert find_runs({"target": "factors"}, database).one().result["mse"] < 0.5 / 12
+    run = find_runs({"target": "factors"}, database).one()
+    assert run.result["mse"] < 0.5 / 12
+    # Of the upper right quarter, which it never saw, it knows less.
+    assert run.result["mse"] < run.result["test_mse"] < 1 / 12
+    for part, prefix in (("val", ""), ("test", "test_")):
+        x, y = (run.result[f"{prefix}mse_{name}"] for name in "xy")
+        assert (x + y) / 2 == pytest.approx(run.result[f"{prefix}mse"], rel=1e-6)
+        steps, values = run.metric(f"{part}.mse_x")
+        assert steps.tolist() == [10, 20, 30, 40, 50, 60] and values[-1] == x
 
 
 REFUSED = {

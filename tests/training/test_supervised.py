@@ -51,6 +51,11 @@ def test_squared_error_is_scikit_learns(logits):
     assert terms["loss"].item() == pytest.approx(mean_squared_error(target, logits), rel=1e-12)
     assert terms["mse"].item() == terms["loss"].item()
     assert terms["mae"].item() == pytest.approx(mean_absolute_error(target, logits), rel=1e-12)
+    named = MeanSquaredErrorLoss(names="abcdefg")(PredictorOutput(logits), target, 0)
+    expected = mean_squared_error(target, logits, multioutput="raw_values")
+    found = [named[f"mse_{name}"].item() for name in "abcdefg"]
+    assert found == pytest.approx(expected.tolist(), rel=1e-12)
+    assert named["loss"].item() == terms["loss"].item() and len(terms) == 3
 
 
 def test_half_precision_scores_are_compared_in_float32(logits, factors):

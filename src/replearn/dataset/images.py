@@ -113,6 +113,13 @@ class FactorSpace:
         values = self.values[k] if self.values else np.arange(self.sizes[k])
         return list(named or (f"{v:g}" if isinstance(v, np.number) else str(v) for v in values))
 
+    def numbers(self, k: int) -> NDArray[np.float64]:
+        """Return the values of factor k as numbers: physical ones, or indices where none are."""
+        values = np.asarray(self.values[k]) if self.values else np.arange(self.sizes[k])
+        if not np.issubdtype(values.dtype, np.number):
+            values = np.arange(self.sizes[k])
+        return values.astype(np.float64)
+
     def factors(self, index) -> NDArray[np.int64]:
         """Return the factor indices (..., K) of positions (...) in the full grid."""
         return np.stack(np.unravel_index(np.asarray(index), self.sizes), axis=-1).astype(np.int64)

@@ -44,8 +44,8 @@ class FitChecker:
             return data
         training = config["training"]
         key = canonical(
-            [config["dataset"], config["model"], config.get("target"), training["loss"]["name"],
-             *(training[name] for name in _OF_TRAINING)]
+            [config["dataset"], config["model"], config.get("target"), config.get("normalised"),
+             training["loss"]["name"], *(training[name] for name in _OF_TRAINING)]
         )  # fmt: skip
         if key not in self._fits:
             try:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from replearn.dataset.images import ImageDataset
@@ -31,8 +32,8 @@ def make_targets(data: ImageDataset, config: Mapping[str, Any], device: torch.de
     """Return the targets that `config["target"]` and the loss ask for.
 
     Classification (`cross_entropy`) predicts labels, or the index of each factor, with one block
-    of scores a factor. Regression (`mse`) predicts each factor's index, centred and divided by
-    its range, as in Montero et al. (2022).
+    of scores a factor. Regression (`mse`) predicts each factor's value (see `factor_values`), raw
+    if `config["normalised"]` is False.
 
     Raises:
         InputError: if the data set has no such targets.
@@ -40,6 +41,14 @@ def make_targets(data: ImageDataset, config: Mapping[str, Any], device: torch.de
     target, loss = config["target"], config["training"]["loss"]["name"]
     if target not in ("labels", "factors"):
         raise InputError(f"target must be labels or factors, got {target!r}")
+    normalised = config.get("normalised")
+    if normalised is not None and not isinstance(normalised, bool):
+        raise InputError(f"normalised must be True or False, got {normalised!r}")
+    if normalised is not None and (target, loss) != ("factors", "mse"):
+        raise InputError(
+            "normalised is of factors that are regressed; leave it out, or give target=factors "
+            "training.regression"
+        )
     values = data.labels if target == "labels" else data.factors
     if values is None:
         other = "factors" if target == "labels" else "labels"
@@ -50,14 +59,42 @@ def make_targets(data: ImageDataset, config: Mapping[str, Any], device: torch.de
         if data.factor_space is None:
             raise InputError(f"{data.name} has no factor space to predict")
         sizes = data.factor_space.sizes
+    names = list(data.factor_space.names) if target == "factors" and data.factor_space else None
     if loss == "mse":
-        columns = values[:, None] if values.ndim == 1 else values
-        spans = np.maximum(np.array(sizes) - 1, 1)
-        scaled = torch.as_tensor((columns - columns.mean(0)) / spans, dtype=torch.float32)
-        scaled = scaled.to(device)
-        return Targets(lambda index: scaled[index.to(device)], len(sizes))
+        if names is None:
+            numbers = _scaled_labels(values, sizes[0]).to(device)
+        else:
+            numbers = factor_values(data, normalised is not False).to(device)
+        parameters = {} if names is None else {"names": names}
+        return Targets(lambda index: numbers[index.to(device)], numbers.shape[1], parameters)
     indices = torch.as_tensor(values, device=device)
-    parameters = {}
-    if target == "factors" and data.factor_space is not None:
-        parameters = {"sizes": list(sizes), "names": list(data.factor_space.names)}
+    parameters = {} if names is None else {"sizes": list(sizes), "names": names}
     return Targets(lambda index: indices[index.to(device)], sum(sizes), parameters)
+
+
+def factor_values(data: ImageDataset, normalised: bool = True) -> Tensor:
+    """Return the factors of all images (N, K) as numbers, float32.
+
+    A factor's numbers are its physical values where it has some, else its indices. Normalised,
+    they are centred and divided by their range, both of its grid, whatever images there are:
+    (v - mean) / (max - min), as in Montero et al. (2022), whose means are those of `unique_values`
+    (of dSprites' posY, three values were in it twice).
+
+    Raises:
+        InputError: if the data set has no factors.
+    """
+    if data.factors is None or data.factor_space is None:
+        raise InputError(f"{data.name} has no factors of variation; choose a data set that has")
+    columns = []
+    for k, column in enumerate(data.factors.T):
+        numbers = data.factor_space.numbers(k)
+        if normalised:
+            numbers = (numbers - numbers.mean()) / (np.ptp(numbers) or 1)
+        columns.append(numbers[column])
+    return torch.as_tensor(np.stack(columns, axis=1), dtype=torch.float32)
+
+
+def _scaled_labels(labels: NDArray[np.int64], n_classes: int) -> Tensor:
+    """Return class numbers (N, 1), centred and divided by their range."""
+    scaled = (labels - labels.mean()) / max(n_classes - 1, 1)
+    return torch.as_tensor(scaled, dtype=torch.float32).reshape(len(labels), -1)

@@ -73,13 +73,19 @@ class CrossEntropyLoss(Loss):
 class MeanSquaredErrorLoss(Loss):
     """Squared error of predicted values, averaged over values and images.
 
-    Terms: loss, mse (the same number), mae (mean absolute error).
+    Terms: loss, mse (the same number), mae (mean absolute error), and with names mse_<name> of each
+    value.
+
+    Args:
+        names: of the K values, such as factors; None for no terms of their own.
     """
 
     judges = "predictor"
+    from_data = ("names",)
 
-    def __init__(self) -> None:  # without it the signature takes anything
+    def __init__(self, names: Sequence[str] | None = None) -> None:
         super().__init__()
+        self.names = [str(name) for name in names or ()]
 
     def forward(
         self,
@@ -97,7 +103,13 @@ class MeanSquaredErrorLoss(Loss):
             )
         error = predicted - target
         mse = error.square().mean()
-        return {"loss": mse, "mse": mse.detach(), "mae": error.detach().abs().mean()}
+        each = error.detach().square().mean(0)
+        return {
+            "loss": mse,
+            "mse": mse.detach(),
+            "mae": error.detach().abs().mean(),
+            **{f"mse_{name}": each[k] for k, name in enumerate(self.names)},
+        }
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
