@@ -1,0 +1,100 @@
+"""Which combinations of factors there are along each axis of their grid."""
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+class Lines:
+    """The lines of a set of combinations in the grid of their factors.
+
+    A line is all combinations that differ in one factor alone. A table on the device says how many
+    members each line has and which values of the factor they have, so that another member is drawn
+    by arithmetic, whatever set of combinations it is. A line has one entry more than values, of one
+    byte, or two if a factor has more than 255 values; all lines of K factors together have about
+    K G entries.
+
+    Args:
+        members: (G,) bool, by the combination's number in the grid, last factor fastest.
+        sizes: number of values of each of the K factors, whose product is G.
+        device: of the table.
+    """
+
+    def __init__(
+        self, members: NDArray[np.bool_], sizes: Sequence[int], device: str | torch.device = "cpu"
+    ) -> None:
+        kind = np.uint8 if max(sizes) < 256 else np.int16
+        grid, tables, steps, begin = members.reshape(tuple(sizes)), [], [], 0
+        for k, size in enumerate(sizes):
+            lines = np.moveaxis(grid, k, -1).reshape(-1, size)
+            # How many members, then their values in ascending order, then those of the others.
+            table = np.empty((len(lines), size + 1), kind)
+            table[:, 0] = lines.sum(1)
+            table[:, 1:] = np.argsort(~lines, axis=1, kind="stable")
+            tables.append(table.reshape(-1))
+            # From a value of factor i to the next the line along k is so many entries further.
+            left = [*sizes[:k], 1, *sizes[k + 1 :]]
+            step = [prod(left[i + 1 :]) * (size + 1) * (i != k) for i in range(len(sizes))]
+            steps.append([begin, *step])
+            begin += table.size
+        columns = torch.tensor(steps, dtype=torch.int64, device=device).T
+        self._begins, self._steps = columns[0][:, None], columns[1:].contiguous()
+        self._table = torch.from_numpy(np.concatenate(tables)).to(device)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the table."""
+        return self._table.nbytes
+
+    def of(self, values: Tensor) -> Tensor:
+        """Return the line (K, B) along each factor of combinations, values (K, B)."""
+        # Exact, and no device multiplies matrices of integers faster.
+        return (self._steps.T.double() @ values.double()).long() + self._begins
+
+    def count(self, lines: Tensor) -> Tensor:
+        """Return how many members lines of any shape have."""
+        return self._table[lines].long()
+
+    def another(self, line: Tensor, own: Tensor, u: Tensor, is_member: Tensor | int = 1) -> Tensor:
+        """Return the value of another member of a line (B,), `own` where there is none.
+
+        Args:
+            line: (B,), with a member besides `own`, or with `own` as its member.
+            own: (B,) value of the combination on it.
+            u: (B,) uniform draws from [0, 1): they choose one of the members at equal chances.
+            is_member: (B,) whether that combination is a member: 1 or 0.
+        """
+        n = self._table[line]
+        drawn = (u * (n - is_member)).long()
+        value, last = self._table[line + 1 + drawn], self._table[line + n]
+        # Of n members that include this one the first n - 1 are drawn from, and its own place
+        # stands for the last.
+        return torch.where(value == own, last, value).long()
+
+    def moved(self, lines: Tensor, factor: Tensor | int, change: Tensor) -> Tensor:
+        """Return lines (K, B) of combinations whose value of a factor changes by (B,)."""
+        steps = self._steps[factor]
+        return lines + change * (steps[:, None] if isinstance(factor, int) else steps.T)
+
+    def resampled(self, values: Tensor, factor: Tensor, u: Tensor, where: Tensor | None = None):
+        """Return members (K, B) with another value of each factor but one, where there is one.
+
+        One factor after the other takes another value that makes a member of it, given the factors
+        before.
+
+        Args:
+            values: (K, B) of members.
+            factor: (B,) the factor that keeps its value.
+            u: (K, B) uniform draws.
+            where: (K, B) which factors to resample, all by default.
+        """
+        lines, changed = self.of(values), list(values)
+        for k, own in enumerate(values):
+            kept = factor == k if where is None else (factor == k) | ~where[k]
+            changed[k] = torch.where(kept, own, self.another(lines[k], own, u[k]))
+            lines = self.moved(lines, k, changed[k] - own)
+        return torch.stack(changed)
