@@ -13,7 +13,7 @@ from configs.models import MODEL_PRESETS
 from configs.training import TRAINING_PRESETS
 from replearn.analysis.similarity import MEASURES
 from replearn.dataset import DECLARATIONS, pages
-from replearn.models import MODELS, VAE, layer_table
+from replearn.models import MODELS, layer_table
 from replearn.paths import root
 from replearn.runs.config import canonical, defaults
 from replearn.training.losses import LOSSES
@@ -68,11 +68,16 @@ def model_table() -> str:
     """Return the architectures with parameters and millions of MACs for 64 × 64 grey images."""
     rows = []
     for name, preset in MODEL_PRESETS.items():
-        with torch.device("meta"):  # only counted: nothing is drawn or computed
-            table = layer_table(VAE(IMAGE, **preset, latent_size=LATENTS))
+        params = {"latent_size": LATENTS, **preset}
+        make = MODELS[params.pop("name", "vae")]
+        # Only counted: on the meta device nothing is drawn or computed; some models branch.
+        with torch.device("cpu" if "name" in preset else "meta"):
+            table = layer_table(make(IMAGE, **params))
         split = [row.name for row in table].index("z")
         parts = {"encoder": table[:split], "decoder": table[split:]}
-        halves = [half if part in preset else [] for part, half in parts.items()]
+        halves = [
+            half if part in preset or "name" in preset else [] for part, half in parts.items()
+        ]
         sizes = [f"{sum(row.n_parameters for row in half):,}" if half else "" for half in halves]
         macs = [f"{sum(row.n_macs for row in half) / 1e6:.1f}" if half else "" for half in halves]
         rows.append((f"`model.{name}`", ", ".join(preset), *sizes, *macs))
@@ -154,6 +159,9 @@ TABLES = {
     "datasets": lambda: pages.dataset_table(DECLARATIONS.values()),
     "values": lambda: pages.value_table(DECLARATIONS.values()),
     "files": lambda: pages.file_table(DECLARATIONS.values()),
+    "conditions": pages.condition_table,
+    "splits": pages.split_section,
+    "combined": pages.combined_table,
     "digests": lambda: pages.digest_table(DECLARATIONS.values()),
     "pictures": lambda: pages.picture_section(
         DECLARATIONS.values(), {path.stem for path in pictures().glob("*.png")}

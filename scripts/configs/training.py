@@ -44,6 +44,34 @@ TRAINING_PRESETS = {
         "loss": {"name": "wae_gan", "params": {"prior_variance": 2.0}},
         "optimizer": {"name": "adam", "params": {"lr": 3e-4}},
     },
+    # Jeong & Song (2019) as in Montero et al. (2022), `training.cascade`; for `model.cascade`.
+    "cascade": {
+        "loss": {
+            "name": "cascade_vae",
+            "params": {"beta_high": 10.0, "beta_low": 2.0, "steps_per_latent": 20_000},
+        },
+        "optimizer": {"name": "adam", "params": {"lr": 3e-4}},
+        "batch_size": 64,
+        "epochs": 30,
+        "steps": None,
+    },
+    # Zhu et al. (2021) as in Montero et al. (2022), `training.lievae`; for `model.liegroup`.
+    "lievae": {
+        "loss": {
+            "name": "lie_group_vae",
+            "params": {
+                "gamma": 1.0,
+                "lambda_hessian": 40.0,
+                "lambda_feature": 0.1,
+                "lambda_commute": 0.0,
+                "likelihood": "squared_error",
+            },
+        },
+        "optimizer": {"name": "adam", "params": {"lr": 1e-4}},
+        "batch_size": 256,
+        "epochs": 50,
+        "steps": None,
+    },
     # Montero et al. (2022), `prediction`.
     "classification": {
         "loss": {"name": "cross_entropy"},

@@ -15,8 +15,12 @@ def model_ingredient(name: str) -> Ingredient:
     model.add_config({**unset(MODELS), "name": name})
     taken, kind = defaults(MODELS[name]), MODELS[name].kind  # a predictor has no decoder
     for preset, values in MODEL_PRESETS.items():
-        if kept := {key: v for key, v in values.items() if key in taken}:
-            model.add_named_config(preset, kept)
+        if "name" not in values:
+            values = {key: value for key, value in values.items() if key in taken}
+        elif MODELS[values["name"]].kind != kind:
+            continue
+        if values:
+            model.add_named_config(preset, values)
 
     @model.config_hook
     def fill_in(config, command_name, logger):
@@ -52,6 +56,10 @@ def model_ingredient(name: str) -> Ingredient:
             from replearn.study.targets import make_targets
 
             sizes["n_outputs"] = make_targets(data, _run.config, torch.device("cpu")).n_outputs
+        if kind == "decoder":  # of experiments.decoding
+            from replearn.study.decoding import n_factors
+
+            sizes["n_factors"] = n_factors(data)
         net = make_model(_config, data.image_shape, **sizes)
         print(*layer_lines(layer_table(net)), sep="\n")
 

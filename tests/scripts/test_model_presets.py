@@ -5,7 +5,7 @@ import json
 import pytest
 
 from configs.models import MODEL_PRESETS
-from experiments import supervised, unsupervised
+from experiments import decoding, supervised, unsupervised
 from replearn.errors import InputError
 from replearn.models import DECODERS, ENCODERS
 from replearn.runs.commandline import make_run, run_commandline
@@ -31,6 +31,39 @@ def test_later_presets_win_in_the_half_that_they_set(presets, encoder, decoder):
     assert found["latent_size"] == 10
 
 
+@pytest.mark.parametrize(
+    ("presets", "expected"),
+    [
+        (["model.cascade"], ("cascade_vae", "kim", "kim", 6)),
+        (["model.liegroup"], ("lie_group_vae", "kim", "kim", 10)),
+        (["model.liegroup", "model.sbd4"], ("lie_group_vae", "kim", "sbd4", 10)),
+        (["model.montero", "model.cascade"], ("cascade_vae", "montero", "montero", 6)),
+    ],
+)
+def test_presets_of_models_compose_with_those_of_architectures(presets, expected):
+    found = model_of(unsupervised, *presets)
+    assert tuple(found[k] for k in ("name", "encoder", "decoder", "latent_size")) == expected
+    of_others = {"cascade_vae": "matrix_size", "lie_group_vae": "n_categories"}
+    assert found[of_others[found["name"]]] is None
+    with pytest.raises(InputError, match="unknown preset 'model.cascade'; "):
+        model_of(supervised, "model.cascade")
+
+
+def test_an_option_that_nobody_sets_is_not_in_the_hash():
+    found = model_of(unsupervised, "model.kim")
+    new = ("posterior", "n_categories", "crowding", "matrix_size", "feature_probability")
+    assert all(found[key] is None for key in new)
+
+
+@pytest.mark.parametrize(
+    "presets", [["model.deep"], ["model.kim", "model.sbd3"], ["model.deep_bn"], ["model.mpcnn"]]
+)
+def test_a_decoder_takes_the_decoder_of_a_preset(presets):
+    found = model_of(decoding, *presets)
+    assert (found["name"], found["decoder"]) == ("decoder", presets[-1].removeprefix("model."))
+    assert found["encoder"] is None and found["latent_size"] is None
+
+
 def test_presets_compose_on_the_printed_command_line(capsys):
     command = ["X", "print_config", "with", "model.kim", "model.sbd4", "model.latent_size=6"]
     assert run_commandline(unsupervised.ex, command) == 0
@@ -52,8 +85,11 @@ def test_a_decoder_is_no_preset_of_a_predictor():
 
 
 def test_each_architecture_has_the_preset_of_its_name():
-    assert set(MODEL_PRESETS) == set(ENCODERS) | set(DECODERS)
-    for name, preset in MODEL_PRESETS.items():
+    of_models = {name for name, preset in MODEL_PRESETS.items() if "name" in preset}
+    assert of_models == {"cascade", "liegroup"}
+    assert set(MODEL_PRESETS) - of_models == set(ENCODERS) | set(DECODERS)
+    for name in set(MODEL_PRESETS) - of_models:
+        preset = MODEL_PRESETS[name]
         expected = {"encoder": name} if name in ENCODERS else {}
         assert preset == expected | ({"decoder": name} if name in DECODERS else {})
     assert json.loads(json.dumps(MODEL_PRESETS)) == MODEL_PRESETS

@@ -7,6 +7,7 @@ import torch
 from torch.nn import Parameter
 
 from configs.training import TRAINING_PRESETS
+from experiments.decoding import ex as decoding
 from experiments.supervised import ex as supervised
 from experiments.unsupervised import ex as unsupervised
 from replearn.registry import build
@@ -54,6 +55,13 @@ def test_published_schedules_of_beta(step):
     assert weight("banneal") == pytest.approx(10 * max(1 - step / 1e6, 0.1), rel=1e-12)
 
 
+def test_a_decoder_trains_5_000_steps_unless_told_otherwise():
+    for presets in ([], ["training.generation"]):
+        training = make_run(decoding, None, {}, presets).config["training"]
+        assert (training["steps"], training["optimizer"]["params"]["lr"]) == (5_000, 1e-3)
+        assert (training["batch_size"], training["loss"]["name"]) == (64, "reconstruction")
+
+
 def test_every_loss_has_a_preset():
     named = {preset["loss"]["name"] for preset in TRAINING_PRESETS.values() if "loss" in preset}
     assert named | {"mse", "cross_entropy"} == set(LOSSES)
@@ -61,7 +69,10 @@ def test_every_loss_has_a_preset():
 
 @pytest.mark.parametrize("name", [n for n, p in TRAINING_PRESETS.items() if "epochs" in p])
 def test_a_length_in_epochs_takes_back_the_steps_of_an_earlier_preset(name):
-    experiment = supervised if "loss" in TRAINING_PRESETS[name] else unsupervised
-    run = make_run(experiment, None, {}, ["training.locatello", f"training.{name}"])
+    loss = TRAINING_PRESETS[name].get("loss", {"name": "vae"})["name"]
+    experiments = {"auto-encoder": unsupervised, "predictor": supervised, "decoder": decoding}
+    run = make_run(
+        experiments[LOSSES[loss].judges], None, {}, ["training.locatello", f"training.{name}"]
+    )
     assert run.config["training"]["steps"] is None
     assert run.config["training"]["epochs"] == TRAINING_PRESETS[name]["epochs"]
