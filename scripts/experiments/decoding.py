@@ -18,6 +18,7 @@ from replearn.paths import root
 from replearn.runs.commandline import run_commandline
 from replearn.runs.rebuild import make_loss, make_model
 from replearn.study.decoding import decoding_task, n_factors
+from replearn.study.generalisation import generalise
 from replearn.study.task import make_task, prepare
 from replearn.study.tracked import train_tracked
 
@@ -39,13 +40,14 @@ ex.add_named_config("fast", FAST)
 
 @ex.main
 def train(_run, _config):
-    """Return the held-out terms of the loss, and those of excluded combinations."""
+    """Return the held-out terms of the loss, and how the decoder generalises."""
     data, device = prepare(_run, _config)
     _run.info["n_factors"] = n_factors(data)
     net = make_model(_config["model"], data.image_shape, n_factors=n_factors(data)).to(device)
     loss = make_loss(_config["training"])
     task = decoding_task(make_task(_config, data, device), data, device)
-    return train_tracked(_run, _config, net, loss, task)
+    terms = train_tracked(_run, _config, net, loss, task)
+    return terms | generalise(_run, _config, net, loss, data, task)
 
 
 if __name__ == "__main__":
