@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from replearn.dataset import DATASETS, DECLARATIONS, ImageDataset, load
 from replearn.dataset.declaration import Declaration, readable
 from replearn.dataset.preview import rows_of_images
+from replearn.dataset.splits import FAMILIES, MODIFIERS, SPLITS
 from replearn.errors import InputError
 from replearn.paths import results_folder
 from replearn.registry import lookup, parameters
@@ -128,6 +129,8 @@ def _show(declaration: Declaration, options: dict[str, Any]) -> None:
         print(dataset.note)
     for line in factor_lines(dataset):
         print(line)
+    for line in split_lines(dataset.name):
+        print(line)
     for label, name in enumerate(dataset.class_names):
         count = "" if dataset.labels is None else f"{(dataset.labels == label).sum():>8,} images"
         print(f"  {label:>3} {name:<20} {count}")
@@ -147,6 +150,21 @@ def factor_lines(dataset: ImageDataset) -> list[str]:
             said += f"   {dataset.factors[:, k].mean():.1%} of the images have it"
         lines.append(f"  {name:<{width}} {size:>3} values  {said}")
     return lines
+
+
+def split_lines(name: str) -> list[str]:
+    """Return a line for each published hold-out of a data set, and for each modifier."""
+    if (family := FAMILIES.get(name)) is None:
+        return []
+    rows = [("condition", "variant", "train", "test", "what is excluded, of all combinations")]
+    for condition, variants in SPLITS[family].items():
+        for variant, split in variants.items():
+            train, test = split.counts
+            rows.append((condition, variant, f"{train:,}", f"{test:,}", split.doc))
+    for modifier, keep in MODIFIERS[family].items():
+        rows.append(("modifier", modifier, f"{keep.count:,}", "", keep.doc))
+    width = max(len(row[1]) for row in rows)
+    return [f"  {c:<9}  {v:<{width}}  {n:>9}  {m:>7}  {doc}" for c, v, n, m, doc in rows]
 
 
 def _kind(dataset: ImageDataset) -> str:

@@ -5,6 +5,7 @@ import pytest
 from replearn.dataset import DECLARATIONS, pages
 from replearn.dataset.declaration import readable
 from replearn.dataset.files import DataFile
+from replearn.dataset.splits import MODIFIERS, SPLITS
 
 
 def all_sets():
@@ -24,6 +25,20 @@ def test_every_data_set_has_a_row_and_says_its_terms():
     assert rows["`cars3d`"]["terms"] == "none stated"
     assert rows["`circles`"]["terms"] == "those of replearn"
     assert rows["`celeba`"]["factors or classes"] == "40 attributes"
+
+
+def test_every_hold_out_has_a_row_below_its_data_sets():
+    sections = pages.split_section().split("### ")[1:]
+    assert [s.count("`mpi3d_like`") for s in sections] == [0, 0, 1, 0, 0, 0]
+    assert "| `r2r` | `sqr2tx` | Squares in the right half. | " in sections[0]
+    assert "`horizontal_axis > 20`, trained on `horizontal_axis < 20` | 518,400 |" in sections[2]
+    for family, section in zip(SPLITS, sections, strict=True):
+        names = {v for variants in SPLITS[family].values() for v in variants} | {*MODIFIERS[family]}
+        assert names <= set(section.split("`"))
+    assert len(rows_of(pages.combined_table())) == 8
+    assert [row["`dataset.condition`"] for row in rows_of(pages.condition_table())] == [
+        "`interp`", "`r2e`", "`r2r`", "`extrp`"
+    ]  # fmt: skip
 
 
 def test_values_have_names_where_they_are_published():

@@ -73,6 +73,15 @@ def test_show_names_the_values_that_have_names(home):
     assert colours.endswith("6 values  white, green, red, blue, brown, olive")
 
 
+def test_show_lists_what_can_be_excluded(home, capsys):
+    lines = {line.split()[1]: line.split() for line in command.split_lines("twoshapes")}
+    assert lines["huecomb"][:4] == ["r2r", "huecomb", "118,125", "22,500"]
+    assert lines["noverlap"][:3] == ["modifier", "noverlap", "32,400"]
+    assert command.split_lines("digits") == []
+    assert command.main(["show", "circles"]) == 0
+    assert "  r2r        midpos        3,520      576  The middle.\n" in capsys.readouterr().out
+
+
 def test_show_takes_the_options_of_the_loader(home, capsys):
     assert command.main(["show", "digits", "size=32", "classes=[8,3]", "per_class=4"]) == 0
     out = capsys.readouterr().out.splitlines()

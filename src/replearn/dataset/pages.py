@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from replearn.dataset.declaration import Declaration, readable
 from replearn.dataset.files import DataFile
+from replearn.dataset.splits import COMBINED, CONDITIONS, FAMILIES, MODIFIERS, SPLITS
 
 
 def dataset_table(declarations: Iterable[Declaration]) -> str:
@@ -64,6 +65,45 @@ def picture_section(declarations: Iterable[Declaration], drawn: Collection[str])
             about = f"![samples of {d.name}](datasets/{d.name}.png)"
         parts.append(f"**{d.name}**\n\n{about}")
     return "\n\n".join(parts)
+
+
+def condition_table() -> str:
+    """Return the kinds of published hold-outs."""
+    return _table(("`dataset.condition`", "what is excluded"), _code_first(CONDITIONS.items()))
+
+
+def split_section() -> str:
+    """Return the published hold-outs and their modifiers, a heading for each family of data."""
+    parts = []
+    for family, conditions in SPLITS.items():
+        names = ", ".join(f"`{name}`" for name, own in FAMILIES.items() if own == family)
+        rows = [
+            (f"`{condition}`", f"`{variant}`", split.doc, f"`{split.test}`" + (
+                f", trained on `{split.train}`" if split.train else ""
+            ), *(f"{count:,}" for count in split.counts))
+            for condition, variants in conditions.items()
+            for variant, split in variants.items()
+        ]  # fmt: skip
+        head = ("condition", "variant", "what is excluded", "expression", "train", "test")
+        parts.append(f"### {names}\n{_table(head, rows)}")
+        if modifiers := MODIFIERS[family]:
+            rows = [(f"`{n}`", m.doc, f"`{m.keep}`", f"{m.count:,}") for n, m in modifiers.items()]
+            parts.append(_table(("modifier", "what is kept", "expression", "images"), rows))
+    return "\n".join(parts)
+
+
+def combined_table() -> str:
+    """Return the hold-outs with modifiers that the papers have."""
+    rows = [
+        (*(f"`{name}`" for name in (family, condition, variant)),
+         ", ".join(f"`{name}`" for name in modifiers), *(f"{count:,}" for count in counts))
+        for (family, condition, variant, modifiers), counts in COMBINED.items()
+    ]  # fmt: skip
+    return _table(("data", "condition", "variant", "modifiers", "train", "test"), rows)
+
+
+def _code_first(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(f"`{name}`", about) for name, about in rows]
 
 
 def _by_name(declarations: Iterable[Declaration]) -> list[Declaration]:

@@ -2,7 +2,7 @@
 
 from replearn.dataset.splits.split import Modifier, Split
 
-_QUARTER = "orientation > 2.0943951023931953 and orientation < 4.1887902047863905"  # 2π/3, 4π/3
+_QUARTER = "2.0943951023931953 < orientation < 4.1887902047863905"  # 2π/3, 4π/3
 _CORNER = f"scale > 0.6 and {_QUARTER} and posX > 0.66 and posY > 0.66"
 
 _SQUARE_RIGHT = Split(
@@ -38,7 +38,7 @@ SPLITS = {
         ),
         "sqr2tx_cent": Split(
             "Squares in the middle.",
-            "shape == 'square' and posX > 0.25 and posX < 0.75",
+            "shape == 'square' and 0.25 < posX < 0.75",
             (614_400, 122_880),
         ),
         "sqr2tx_flnk": Split(
@@ -54,18 +54,18 @@ SPLITS = {
         ),
         "sqr2tx_rs": Split(
             "Squares in a window right of the middle.",
-            "shape == 'square' and posX > 0.4 and posX < 0.9",
+            "shape == 'square' and 0.4 < posX < 0.9",
             (622_080, 115_200),
         ),
         "sqr2tx_ls": Split(
             "As published: ellipses outside of a window left of the middle.",
-            "shape == 'ellipse' and not (posX > 0.1 and posX < 0.6)",
+            "shape == 'ellipse' and not 0.1 < posX < 0.6",
             (606_720, 130_560),
         ),
         "sqr2tx_ls_square": Split(
             "Squares in a window left of the middle: the mirror of sqr2tx_rs that sqr2tx_ls is "
             "called after.",
-            "shape == 'square' and posX > 0.1 and posX < 0.6",
+            "shape == 'square' and 0.1 < posX < 0.6",
             (622_080, 115_200),
         ),
     },

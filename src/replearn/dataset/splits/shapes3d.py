@@ -64,7 +64,7 @@ SPLITS = {
         ),
         "shape2ohue_flnk": Split(
             "Capsules of the middle half of the hues: those at the flanks are trained on.",
-            "shape == 'capsule' and object_hue > 0.25 and object_hue < 0.75",
+            "shape == 'capsule' and 0.25 < object_hue < 0.75",
             (420_000, 60_000),
         ),
         "ohue+whue2fhue": Split(

@@ -2,7 +2,7 @@
 
 from replearn.dataset.splits.split import Modifier, Split
 
-_MIDDLE = "x >= 0.35 and x <= 0.65 and y >= 0.35 and y <= 0.65"
+_MIDDLE = "0.35 <= x <= 0.65 and 0.35 <= y <= 0.65"
 _CORNER = "x > 0.5 and y > 0.5"
 
 CIRCLES = {
