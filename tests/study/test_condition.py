@@ -1,5 +1,6 @@
 """The grid of conditions, models and seeds: what its cells are, and what figures and tables say."""
 
+import io
 import re
 
 import numpy as np
@@ -10,6 +11,7 @@ from replearn.analysis.rank_correlation import RankCorrelation
 from replearn.analysis.table_origin import read_tables
 from replearn.errors import InputError
 from replearn.study.condition import draw_errors, errors_of, said, write_tables
+from replearn.study.condition_examples import _maps_of, draw_maps
 from replearn.study.condition_grid import find_grid, model_name, natural, slug
 from replearn.study.results import Results
 
@@ -21,7 +23,7 @@ R2R = {"condition": "r2r", "variant": "sqr2tx"}
 def train(store_run):
     """Store a finished training run of a study."""
 
-    def store(seed=0, data=None, loss=None, model=None, result=None, **fields):
+    def store(seed=0, data=None, loss=None, model=None, result=None, artifacts=WEIGHTS, **fields):
         dataset = {"name": "dsprites", **(R2R if data is None else data)}
         training = {"loss": loss or {"name": "vae", "params": {}}}
         config = {"seed": seed, "dataset": dataset, "training": training, "tags": ["study"]}
@@ -29,9 +31,8 @@ def train(store_run):
         group = repr((dataset, training, config["model"]))
         identity = {"config_hash": f"{group} {seed}", "group_hash": group, "data": dataset["name"]}
         scores = {"nll_above_entropy": 10.0 + seed, "test_nll_above_entropy": 30.0 + seed}
-        return store_run(
-            config, artifacts=WEIGHTS, result=scores | (result or {}), identity=identity, **fields
-        )
+        result = scores | (result or {})
+        return store_run(config, artifacts=artifacts, result=result, identity=identity, **fields)
 
     return store
 
@@ -148,3 +149,34 @@ def test_names_and_orders():
     assert model_name(labels) == "factor_vae, gamma 20, interp"
     assert said(RankCorrelation(-0.5, -0.9, 0.25, 7)) == "ρ = −0.50 [−0.90, 0.25], n = 7"
     assert said(RankCorrelation(np.nan, np.nan, np.nan, 2)) == "n = 2"
+
+
+def npz(errors):
+    """A generalisation.npz of squares and hearts at both ends of posX; squares at 31 are out."""
+    content = io.BytesIO()
+    np.savez(
+        content, named=[0, 3], combinations=[[0, 0], [0, 31], [2, 0], [2, 31]],
+        combination_excluded=[False, True, False, False], combination_n=[5, 5, 5, 5],
+        combination_nll_above_entropy=errors,
+    )  # fmt: skip
+    return content.getvalue()
+
+
+def test_maps_are_means_over_seeds(train, tmp_path):
+    train(0, artifacts={"generalisation.npz": npz([10.0, 100, 12, 14])} | WEIGHTS)
+    train(1, artifacts={"generalisation.npz": npz([20.0, 300, 12, 14])} | WEIGHTS)
+    grid = find_grid({"tags": "study"})
+    figure = _maps_of(
+        grid.cells[0].runs[0],
+        {"vae": [run.load("generalisation.npz") for run in grid.cells[0].runs]},
+        "nll_above_entropy",
+    )
+    values = figure.axes[0].collections[0].get_array()
+    assert values.shape == (3, 32)
+    assert values[[0, 0, 2, 2], [0, 31, 0, 31]].tolist() == [15, 200, 12, 14]
+    assert values.mask.sum() == 3 * 32 - 4
+    results = Results(tmp_path, "")
+    draw_maps(results, grid)
+    assert [path.name for path in results.files] == [
+        f"map_dsprites_r2r_sqr2tx.{suffix}" for suffix in ("pdf", "png")
+    ]
