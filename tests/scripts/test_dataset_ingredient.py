@@ -9,6 +9,7 @@ from replearn.runs.config import config_hash, what_images
 from replearn.runs.query import load_run
 from replearn.runs.rebuild import make_dataset
 from replearn.study.comparison import _data
+from replearn.study.fitting import FitChecker
 
 
 def config_of(section, experiment=unsupervised):
@@ -51,6 +52,14 @@ def test_classes_by_number_in_text_are_those_numbers():
     assert config_hash(spelt[0]) != config_hash(config_of({"name": "digits", "classes": [3, 0]}))
 
 
+def test_images_that_are_drawn_more_often_are_the_same_images(store_run, database):
+    section = config_of({"name": "circles"})["dataset"]
+    sections = [section, section | {"rebalance": "x"}, section | {"holdout": "x > 0.5"}]
+    runs = [load_run(store_run({"dataset": each}), database) for each in sections]
+    assert _data(runs[0]) == _data(runs[1]) != _data(runs[2])
+    assert len({config_hash({"dataset": each}) for each in sections}) == 3
+
+
 def test_seeds_of_nothing_change_no_hash():
     plain = config_of({"name": "digits"}, supervised)
     assert plain["dataset"]["noise_seed"] is None
@@ -73,6 +82,14 @@ def test_a_hold_out_has_one_spelling():
     assert config_of(first)["dataset"]["variant"] == "leave1out"
     one = [config_of(first | {"modifiers": names}) for names in ("even_vx", ["even_vx"])]
     assert config_hash(one[0]) == config_hash(one[1]) not in hashes
+
+
+def test_a_hold_out_without_an_image_in_a_subset_is_found_before_a_run():
+    config = config_of({"name": "circles", "n": 20, "holdout": "x.index == 0 and y.index == 0"})
+    assert FitChecker().fault(config) == (
+        "dataset.holdout='x.index == 0 and y.index == 0' leaves no image of circles to test on; "
+        "exclude other combinations"
+    )
 
 
 def test_the_factors_of_a_file_of_ones_own_are_not_known_before_it_is_read():
