@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
-HEAVY = {"matplotlib", "pandas", "sklearn", "h5py", "incense"}
+HEAVY = {"matplotlib", "pandas", "sklearn", "lightgbm", "h5py", "incense"}
 EXPERIMENTS = sorted(
     f"experiments.{path.stem}"
     for path in (SCRIPTS / "experiments").glob("*.py")

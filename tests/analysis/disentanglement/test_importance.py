@@ -13,6 +13,7 @@ from replearn.analysis.disentanglement import (
     dci,
     disentanglement,
 )
+from replearn.analysis.disentanglement.boosting import BoostedTrees
 from replearn.errors import InputError
 
 
@@ -74,51 +75,75 @@ def run(golden, encode, n=2000, n_test=500, **options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("active", [None, True])
-def test_fast_form_of_a_perfect_code(golden, encoders, active):
-    found = run(golden, encoders["perfect"], active=active)
-    np.testing.assert_allclose(found.importance, golden["rf2000_perfect"], atol=2e-2)
-    assert found.disentanglement == pytest.approx(1, abs=1e-2)
-    assert found.completeness == pytest.approx(1, abs=1e-2)
-    assert found.informativeness == pytest.approx(0.9996, abs=1e-2)
-    assert found.informativeness > 0.9 > 0.2 > found.chance
-    assert found.n_dead == (5 if active is None else 0)
-    assert set(np.flatnonzero(found.importance.sum(1) > 0.5)) == set(golden["perm"])
-    assert found.method == "fast: random forest, 50 trees, N = 2000/500"
-
-
-@pytest.mark.slow
-def test_fast_form_of_noise_scores_nothing(golden, encoders):
-    found = run(golden, encoders["noise"])
-    np.testing.assert_allclose(found.importance, golden["rf2000_noise"], atol=2e-2)
-    assert found.disentanglement == pytest.approx(0.0005, abs=1e-2)
-    assert found.completeness == pytest.approx(0.0004, abs=1e-2)
-    assert found.informativeness == pytest.approx(0.1176, abs=2e-2)
-    assert found.informativeness == pytest.approx(found.chance, abs=2e-2)
-
-
-@pytest.mark.slow
-def test_fast_form_of_a_mixture_is_near_the_reference(golden, encoders):
-    # disentanglement_lib gives D = .121, C = .119 at N = 1000 (its published code).
+def test_fast_form_of_a_mixture_is_disentanglement_lib_s(golden, encoders):
     found = run(golden, encoders["mixture"], n=1000)
-    assert found.disentanglement == pytest.approx(0.121, abs=5e-2)
-    assert found.completeness == pytest.approx(0.119, abs=5e-2)
-    assert found.n_dead == 0 and found.informativeness > found.chance + 0.2
+    assert found.disentanglement == pytest.approx(0.121, abs=1e-2)
+    assert found.completeness == pytest.approx(0.120, abs=1e-2)
+    assert found.informativeness_train == pytest.approx(1, abs=1e-2)
+    assert found.informativeness == pytest.approx(0.411, abs=1e-2)
+    assert found.method == "fast: gradient-boosted trees (binned), N = 1000/500"
+    assert found.n_dead == 0 and found.told.all()
+
+
+@pytest.mark.slow
+def test_fast_form_of_more_inputs_is_near_disentanglement_lib_s(golden, encoders):
+    # scikit-learn's trees of shape and scale at N = 10,000: what is said in docs/benchmarks.md.
+    reference = [
+        [0.2446, 0.0112, 0.0197, 0.0876, 0.2171, 0.0004, 0.0765, 0.1473, 0.1852, 0.0104],
+        [0.0912, 0.0010, 0.0004, 0.1231, 0.1751, 0.0056, 0.0390, 0.4541, 0.1046, 0.0060],
+    ]
+    factors, factors_test = golden["factors_train"][:, :2], golden["factors_test"][:, :2]
+    encode = encoders["mixture"]
+    x, x_test = (encode(golden[f"factors_{part}"]) for part in ("train", "test"))
+    found = dci(x, factors, x_test, factors_test)
+    np.testing.assert_allclose(found.importance, np.transpose(reference), atol=1.5e-2)
+    for score in (disentanglement, completeness):
+        wanted = score(np.transpose(reference))[0]
+        assert score(found.importance)[0] == pytest.approx(wanted, abs=1e-2)
+    np.testing.assert_allclose(found.informativeness_per_factor, [0.9966, 0.9132], atol=5e-3)
+
+
+def test_fast_form_grows_the_trees_of_scikit_learn():
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    # But for draws between equal splits of the last few inputs, which differ from seed to seed.
+    rng = np.random.default_rng(0)
+    codes = rng.permutation(400).reshape(200, 2) / 50
+    told = codes[:, 0] + np.sin(codes[:, 1]) + 0.3 * rng.standard_normal(200)
+    for values in (2, 4):
+        factor = np.digitize(told, np.quantile(told, np.arange(1, values) / values))
+        wanted = GradientBoostingClassifier(random_state=0).fit(codes[:150], factor[:150])
+        found = BoostedTrees(0).fit(codes[:150], factor[:150])
+        np.testing.assert_allclose(
+            found.feature_importances_, wanted.feature_importances_, atol=1e-2
+        )
+        np.testing.assert_array_equal(found.predict(codes[:150]), wanted.predict(codes[:150]))
+        assert np.mean(found.predict(codes[150:]) == wanted.predict(codes[150:])) > 0.95
+
+
+def test_trees_with_nothing_to_split_guess():
+    trees = BoostedTrees(0).fit(np.ones((9, 2)), np.array([3] * 5 + [7] * 4))
+    assert (trees.predict(np.zeros((4, 2))) == 3).all()
+    np.testing.assert_array_equal(trees.feature_importances_, [0, 0])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("code", ["perfect", "noise"])
-def test_reference_importances_are_those_of_disentanglement_lib(golden, code):
+@pytest.mark.parametrize("method", ["fast", "reference"])
+def test_importances_are_those_of_disentanglement_lib(golden, code, method):
     found = dci(
         golden[f"code_{code}_train"][:1000],
         golden["factors_train"][:1000, :2],
         golden[f"code_{code}_test"][:500],
         golden["factors_test"][:500, :2],
-        method="reference",
+        method=method,
         active=True,
     )
     np.testing.assert_allclose(found.importance, golden[f"gbt1000_{code}"][:, :2], atol=1e-2)
-    assert found.method == "reference: gradient-boosted trees (published), N = 1000/500"
+    if code == "noise":
+        assert found.disentanglement == found.completeness == 0 and not found.told.any()
+    else:
+        assert found.disentanglement > 0.999 and found.informativeness > 0.999
 
 
 @pytest.mark.parametrize("code, expected", [("perfect", 1.0), ("noise", 0.9999999995)])
@@ -176,7 +201,7 @@ def test_a_factor_of_many_values_that_is_nearly_told_counts():
     found = dci(codes, factors)
     # Of 50 held-out inputs few are hit exactly.
     assert found.informativeness < 0.2 and found.told.all()
-    assert found.disentanglement > 0.1 and not found.note
+    assert found.disentanglement > 0.01 and not found.note  # the reference has .032
 
 
 def small(n=240, seed=0):

@@ -93,9 +93,10 @@ def dci(
         codes: (N, D), means of the latents.
         factors: (N, K), values of the factors as integers.
         test_codes, test_factors: held-out ones; a third of the inputs, drawn by `seed`, if None.
-        method: "reference", the gradient boosting of disentanglement_lib, minutes for 1,000 inputs;
-            "fast", random forests, seconds for 5,000; "lasso" and "forest", the regressions of
-            disent-and-gen. Scores of two methods are not the same number.
+        method: "fast", the gradient boosting of disentanglement_lib with codes in bins, see
+            `boosting`; "reference", the same by scikit-learn as published, minutes for 10,000
+            inputs; "lasso" and "forest", the regressions of disent-and-gen. Scores of trees and of
+            regressions are not the same number.
         active: (D,) mask of the latents to use; by default those whose variance over the codes is
             above 0.01. `True` uses all, as published.
         seed: of the split and of the trees.

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from replearn.analysis.disentanglement.boosting import BoostedTrees
 from replearn.analysis.disentanglement.codes import Array, Integers
 
 # A factor is told if, on held-out codes, the predictor beats a constant guess, or what it predicts
@@ -103,18 +104,6 @@ def _boosted_trees(seed: int) -> Any:
     return GradientBoostingClassifier(random_state=seed)
 
 
-def _fast_forest(seed: int) -> Any:
-    from sklearn.ensemble import RandomForestClassifier
-
-    # Each split sees all latents, as in boosting. With the default, the square root of them, the
-    # trees must also split on latents that say nothing: a perfect code of 5 factors then has
-    # D = .46 at N = 2000. Leaves of 5 keep the last, random splits from diluting the importances.
-    every: Any = None
-    return RandomForestClassifier(
-        n_estimators=50, max_features=every, min_samples_leaf=5, random_state=seed
-    )
-
-
 def _forest(seed: int) -> Any:
     from sklearn.ensemble import RandomForestRegressor
 
@@ -129,7 +118,7 @@ def _lasso(seed: int) -> Any:
 
 
 METHODS: Mapping[str, Predictor] = {
-    "fast": Predictor(_fast_forest, "random forest, 50 trees"),
+    "fast": Predictor(BoostedTrees, "gradient-boosted trees (binned)"),
     "reference": Predictor(_boosted_trees, "gradient-boosted trees (published)"),
     "forest": Predictor(_forest, "regression forest, 50 trees (R²)", regression=True),
     "lasso": Predictor(_lasso, "lasso 0.02 (R²)", lambda model: model.coef_, regression=True),
