@@ -1,18 +1,27 @@
 """The `model` ingredient: which architecture, with which sizes."""
 
+from typing import Any
+
+import torch
 from sacred import Ingredient
 
 from configs.models import MODEL_PRESETS
 from replearn.errors import InputError
 from replearn.models import DECODERS, ENCODERS, MODELS
-from replearn.registry import lookup
-from replearn.runs.config import at_least_one, defaults, resolve, unset
+from replearn.models.operators import OPERATORS
+from replearn.registry import lookup, parameters
+from replearn.runs.config import at_least_one, defaults, paths_named, resolve, unset
+from replearn.runs.rebuild import make_model
 
 
-def model_ingredient(name: str) -> Ingredient:
-    """Return a `model` ingredient whose default model is `name`."""
+def model_ingredient(name: str, **more: Any) -> Ingredient:
+    """Return a `model` ingredient whose default model is `name`.
+
+    Args:
+        more: keys that models do not take, with their defaults: `composition_op`.
+    """
     model = Ingredient("model", save_git_info=False)
-    model.add_config({**unset(MODELS), "name": name})
+    model.add_config({**unset(MODELS), "name": name, **more})
     taken, kind = defaults(MODELS[name]), MODELS[name].kind  # a predictor has no decoder
     for preset, values in MODEL_PRESETS.items():
         if "name" not in values:
@@ -38,17 +47,21 @@ def model_ingredient(name: str) -> Ingredient:
         for part, registry in (("encoder", ENCODERS), ("decoder", DECODERS)):
             if filled[part] is not None:
                 lookup(registry, filled[part], part)
+        if filled.get("composition_op") is not None:
+            lookup(OPERATORS, filled["composition_op"], "composition_op")
         if filled["latent_size"] is not None:
             at_least_one("model.latent_size", filled["latent_size"])
+        own = parameters(MODELS[filled["name"]])
+        from_data = [key for key, p in own.items() if p.default is p.empty]
+        with torch.device("meta"), paths_named("model", own):  # sizes alone: no weights
+            make_model(filled, (1, 64, 64), **{k: 1 for k in from_data if k != "image_shape"})
         return filled
 
     @model.command(unobserved=True)
     def layers(_config, _run):
         """Print the layers that analyses can name: shapes, parameters, multiply-accumulates."""
-        import torch
-
         from replearn.models.table import layer_lines, layer_table
-        from replearn.runs.rebuild import make_dataset, make_model
+        from replearn.runs.rebuild import make_dataset
 
         data = make_dataset(_run.config["dataset"])
         sizes = {}
@@ -56,7 +69,7 @@ def model_ingredient(name: str) -> Ingredient:
             from replearn.study.targets import make_targets
 
             sizes["n_outputs"] = make_targets(data, _run.config, torch.device("cpu")).n_outputs
-        if kind == "decoder":  # of experiments.decoding
+        if kind == "decoder" or _config.get("composition_op") is not None:
             from replearn.study.decoding import n_factors
 
             sizes["n_factors"] = n_factors(data)

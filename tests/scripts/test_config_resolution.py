@@ -6,7 +6,7 @@ import pytest
 from sacred import Experiment
 
 from configs.training import TRAINING_PRESETS
-from experiments import supervised, unsupervised
+from experiments import decoding, supervised, unsupervised
 from ingredients.training import training_ingredient
 from replearn.errors import InputError
 from replearn.registry import parameters
@@ -22,7 +22,8 @@ def config_of(updates, presets=(), experiment=unsupervised):
 
 
 def experiment_of(loss):
-    return supervised if LOSSES[loss].judges == "predictor" else unsupervised
+    of = {"auto-encoder": unsupervised, "predictor": supervised, "decoder": decoding}
+    return of[LOSSES[loss].judges]
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -92,8 +93,8 @@ SPECS = ("loss", "optimizer", "scheduler")
 
 @pytest.mark.slow
 def test_a_later_preset_replaces_the_specs_of_an_earlier_one_whole():
-    experiments = {}  # of a training alone, for auto-encoders and for predictors
-    for default in ("vae", "mse"):
+    experiments = {}  # of a training alone, for each kind of model
+    for default in ("vae", "mse", "reconstruction"):
         ex = Experiment("pairs", ingredients=[training_ingredient(default)], save_git_info=False)
         experiments[LOSSES[default].judges] = ex
         ex.main(lambda: None)

@@ -9,6 +9,7 @@ from experiments import decoding, supervised, unsupervised
 from replearn.errors import InputError
 from replearn.models import DECODERS, ENCODERS
 from replearn.runs.commandline import make_run, run_commandline
+from replearn.runs.config import parse_value
 
 
 def model_of(experiment, *presets):
@@ -53,6 +54,25 @@ def test_an_option_that_nobody_sets_is_not_in_the_hash():
     found = model_of(unsupervised, "model.kim")
     new = ("posterior", "n_categories", "crowding", "matrix_size", "feature_probability")
     assert all(found[key] is None for key in new)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("model.posterior=bound", "model.posterior must be 'bounded', or left out"),
+        ("model.feature_probability=0.1", "model 'vae' takes no parameter 'feature_probability'"),
+        ("model.liegroup model.matrix_size=0", "model.matrix_size must be a positive integer"),
+        ("model.liegroup model.feature_probability=2", "model.feature_probability must be a numb"),
+        ("model.cascade model.n_categories=1", "model.n_categories must be at least 2"),
+        ("model.cascade model.liegroup", "'lie_group_vae' takes no parameter 'n_categories'"),
+    ],
+)
+def test_what_a_model_cannot_be_is_said_before_there_is_a_run(words, sentence):
+    presets = [word for word in words.split() if "=" not in word]
+    updates = {k: parse_value(v) for k, v in (w.split("=") for w in words.split() if "=" in w)}
+    nested = {"model": {key.removeprefix("model."): value for key, value in updates.items()}}
+    with pytest.raises(InputError, match=sentence):
+        make_run(unsupervised.ex, "print_config", nested, presets)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from experiments import supervised, unsupervised
+from experiments import decoding, supervised, unsupervised
 from replearn.dataset import load_if_ready
 from replearn.runs.resolving import Resolver
 from replearn.study.fitting import FitChecker
@@ -52,6 +52,14 @@ def test_what_cannot_begin_is_said(words, sentence):
 )
 def test_targets_that_a_data_set_lacks_are_said(words, sentence):
     assert sentence in (fault("model.burgess", *words, experiment=supervised) or "no fault")
+
+
+def test_a_decoder_of_factors_needs_factors():
+    digits = ["dataset.digits", "dataset.size=32", "model.burgess"]
+    sentence = "digits has no factors of variation; choose a data set that has"
+    assert sentence in (fault(*digits, experiment=decoding) or "no fault")
+    assert fault("dataset.dsprites", "model.deep", experiment=decoding) is None
+    assert fault("dataset.cars3d", "model.deep", experiment=decoding, here=False) is None
 
 
 def test_what_can_be_had_is_no_fault_and_nothing_is_made(tmp_path):

@@ -7,8 +7,10 @@ import torch
 
 from replearn.dataset import DECLARATIONS, ImageDataset, load_if_ready
 from replearn.errors import InputError
+from replearn.models import MODELS
 from replearn.runs.config import canonical
 from replearn.runs.rebuild import dataset_parameters, make_model
+from replearn.study.decoding import n_factors
 from replearn.study.targets import make_targets
 from replearn.study.task import as_trained, make_task
 
@@ -72,6 +74,8 @@ def _check(config: Mapping[str, Any], data: ImageDataset | None) -> None:
         make_task(config, as_trained(config, data), cpu)
     if "target" in config:
         given["n_outputs"] = 1 if data is None else make_targets(data, config, cpu).n_outputs
+    if MODELS[config["model"]["name"]].kind == "decoder":
+        given["n_factors"] = 1 if data is None else n_factors(data)
     with torch.device("meta"):  # shapes alone: no weights
         make_model(config["model"], _shape(config["dataset"], data), **given)
 
