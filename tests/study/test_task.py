@@ -1,5 +1,7 @@
 """Batches of a task: which images are held out, and in which order they come."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,8 @@ from replearn.errors import InputError
 from replearn.study.probes import probe_of
 from replearn.study.targets import make_targets
 from replearn.study.task import as_trained, make_task
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +69,39 @@ def test_only_what_is_trained_on_is_altered():
     assert probe.marked and set(probe.indices) <= set(task.held_out.indices)
     assert torch.equal(probe.first(10), seen.batch(probe.indices))
     assert not probe_of({**section, "shortcut": None}, data, 10).marked
+
+
+def test_excluded_combinations_are_a_part_of_their_own_and_values_are_drawn_alike():
+    data = load("simple")
+    # The left 12 of 64 columns of circles stay: 768 images, beside 4,096 squares.
+    excluded = "shape == 'circle' and x > 0.25"
+    section = {"name": "simple", "validation": 0.2, "split_seed": 0, "holdout": excluded}
+    training = {"channels_last": False, "batch_size": 128, "n_validation": 500}
+    config = {"dataset": section | {"rebalance": "shape"}, "training": training}
+    task = make_task(config, data, CPU, lambda index: index)
+    for part in (task.training, task.held_out, task.test):
+        of = data.factors[part.indices]
+        tested = (of[:, 2] == 1) & (of[:, 0] > 11)
+        assert tested.all() if part is task.test else not tested.any()
+    assert len(task.test.indices) == len(task.held_out.indices) == 500
+    steps = islice(task.training.shuffled(5), 20)
+    drawn = torch.cat([index for _, index in steps]).numpy()
+    assert set(drawn) <= set(task.training.indices)
+    # Half of the draws, with a tolerance of four of their standard deviations.
+    assert data.factors[drawn, 2].mean() == pytest.approx(0.5, abs=4 * 0.5 / len(drawn) ** 0.5)
+    resumed = next(task.training.shuffled(5, start=7))[1]
+    assert resumed.tolist() == drawn[7 * 128 : 8 * 128].tolist()
+
+
+def test_a_probe_of_excluded_combinations(circles):
+    section = {"name": "circles", "validation": 0.2, "split_seed": 0}
+    with pytest.raises(InputError, match="this run excluded no combinations of factors; choose"):
+        probe_of(section, circles, 10, part="test")
+    section |= {"condition": "r2r", "variant": "shape2px"}
+    assert probe_of(section, circles, 64, part="test").factors.min() == 32
+    for part in ("training", "held_out"):
+        probe = probe_of(section, circles, 64, part=part)
+        assert (probe.factors < 32).any(axis=1).all()
 
 
 def test_labels_that_nobody_predicts_are_not_replaced():
