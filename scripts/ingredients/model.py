@@ -54,7 +54,8 @@ def model_ingredient(name: str, **more: Any) -> Ingredient:
         own = parameters(MODELS[filled["name"]])
         from_data = [key for key, p in own.items() if p.default is p.empty]
         with torch.device("meta"), paths_named("model", own):  # sizes alone: no weights
-            make_model(filled, (1, 64, 64), **{k: 1 for k in from_data if k != "image_shape"})
+            plain = {**filled, "composition_op": None}  # its fit is the experiment's to check
+            make_model(plain, (1, 64, 64), **{k: 1 for k in from_data if k != "image_shape"})
         return filled
 
     @model.command(unobserved=True)

@@ -69,11 +69,7 @@ class Triples:
     ) -> None:
         if command not in COMMANDS:
             raise InputError(f"command must be {' or '.join(COMMANDS)}, got {command!r}")
-        if prod(sizes) > LARGEST_GRID:
-            raise InputError(
-                f"the factors have {prod(sizes):,} combinations; triples are drawn from up to "
-                f"{LARGEST_GRID:,}, choose a data set with fewer"
-            )
+        check_grid(sizes)
         self.sizes, self.command, self.device = tuple(sizes), command, torch.device(device)
         self._training = training = np.asarray(training)
         codes = np.asarray(np.ravel_multi_index(tuple(np.asarray(factors).T), self.sizes))
@@ -101,30 +97,30 @@ class Triples:
         lines = [each for each in (self.lines, self._with_excluded) if each is not None]
         return sum(each.nbytes for each in [*own, *lines])
 
-    def changeable(self, references: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the training images among `references` of which some factor can be changed."""
+    def changeable(self, references: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return of which training images (n,) some factor can be changed."""
         counts = self.lines.count(self.lines.of(self._of(torch.as_tensor(references))))
-        return np.asarray(references)[(counts > 1).any(0).cpu().numpy()]
+        return (counts > 1).any(0).cpu().numpy()
 
-    def reachable(self, targets: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the images among `targets` that training images can be transformed into.
+    def reachable(self, targets: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return which images (n,) training images can be transformed into.
 
         A target needs a reference, which differs from it in one factor alone, and a command image
         with its value of that factor. Where no training image has that value (an extrapolation),
         the command is an image like the target: drawn among training images and all those.
 
         Returns:
-            Those whose command is a training image, and those whose command may be another.
+            Which have a command that is a training image, and which one that may be another.
         """
         values = self._of(torch.as_tensor(targets))
         near, seen = self._others(values, self.lines.of(values)) > 0, self._has_value(values)
         wholly, reached = (each.any(0).cpu().numpy() for each in (near & seen, near))
-        others = np.asarray(targets)[reached & ~wholly]
-        if len(others):
+        others = reached & ~wholly
+        if others.any():
             members = self._members.copy()
-            members[self._code(self._of(torch.as_tensor(others))).cpu().numpy()] = True
+            members[self._code(values[:, torch.from_numpy(others)]).cpu().numpy()] = True
             self._with_excluded = Lines(members, self.sizes, self.device)
-        return np.asarray(targets)[wholly], others
+        return wholly, others
 
     def from_references(self, references: Tensor, generator: Generator) -> TripleIndex:
         """Return a triple of each training image (B,), all of whose images are training images.
@@ -217,6 +213,15 @@ class Triples:
         begin, end = begins[factor, value], begins[factor, value + 1]
         drawn = begin + (u * (end - begin)).long()
         return order[factor, drawn.clamp_(max=order.shape[1] - 1)].long()
+
+
+def check_grid(sizes: Sequence[int]) -> None:
+    """Raise an InputError if factors of these sizes have too many combinations for tables."""
+    if prod(sizes) > LARGEST_GRID:
+        raise InputError(
+            f"the factors have {prod(sizes):,} combinations; triples are drawn from up to "
+            f"{LARGEST_GRID:,}, choose a data set with fewer"
+        )
 
 
 def _rows(table: Tensor, factor: Tensor) -> Tensor:
