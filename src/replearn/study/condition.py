@@ -25,6 +25,7 @@ ERRORS = {
 KINDS = {"train_": "training", "": "held out", "test_": "excluded"}
 # Of pictures: nats of several likelihoods do not compare, squared errors do.
 PICTURE_ERRORS = ("nll_above_entropy", "squared_error")
+TRANSFORMED = "transformed_"
 DISENTANGLEMENT = {
     "dci_disentanglement": "D",
     "dci_completeness": "C",
@@ -38,6 +39,14 @@ COLUMNS = (
     Column("train_squared_error", "squared error, training", "", "lower", 1),
     Column("squared_error", "squared error, held out", "", "lower", 1),
     Column("test_squared_error", "squared error, excluded", "", "lower", 1),
+    *(
+        Column(f"{prefix}{TRANSFORMED}{key}", f"transformed {name}, {kind}", unit, "lower", 1)
+        for key, name, unit in (
+            ("nll_above_entropy", "NLL", "nats"),
+            ("squared_error", "squared error", ""),
+        )
+        for prefix, kind in list(KINDS.items())[1:]
+    ),
     Column("test_ssim", "SSIM, excluded", "", "higher", 3),
     Column("prediction_r2", "R², held out", "", "higher", 3),
     Column("test_prediction_r2", "R², excluded", "", "higher", 3),
@@ -55,30 +64,39 @@ _PER_LINE = 3
 
 
 def draw_errors(results: Results, grid: ConditionGrid) -> None:
-    """Draw the errors on training, held-out and excluded images: models by conditions."""
+    """Draw the errors on training, held-out and excluded images: models by conditions.
+
+    Of runs of the composition task also those of the transformed images.
+    """
     errors = errors_of(grid)
     for key, title in errors.items():
         own = replace(grid, cells=[c for c in grid.cells if _error(c, errors) == key])
         if not own.cells:
             continue
-        kinds = {
-            prefix: kind for prefix, kind in KINDS.items() if own.having(f"{prefix}{key}").cells
+        name = "errors" if key in PICTURE_ERRORS else f"errors_{key}"
+        _draw_error(results, own, name, key, title)
+        composed = own.having(f"{TRANSFORMED}{key}", f"test_{TRANSFORMED}{key}")
+        if composed.cells:
+            title = f"{title}, of transformed images"
+            _draw_error(results, composed, f"{name}_transformed", f"{TRANSFORMED}{key}", title)
+
+
+def _draw_error(results: Results, grid: ConditionGrid, name: str, key: str, title: str) -> None:
+    kinds = {prefix: kind for prefix, kind in KINDS.items() if grid.having(f"{prefix}{key}").cells}
+    models = grid.models
+    panels = {
+        condition: {
+            kind: _intervals(grid.of_condition(condition), models, f"{prefix}{key}")
+            for prefix, kind in kinds.items()
         }
-        models = own.models
-        panels = {
-            condition: {
-                kind: _intervals(own.of_condition(condition), models, f"{prefix}{key}")
-                for prefix, kind in kinds.items()
-            }
-            for condition in own.conditions
-        }
-        seeds = sorted({len(cell.runs) for cell in own.cells})
-        n = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
-        note = f"Means and 95 % Student-t intervals (where there are 3 seeds) over {n} seeds."
-        is_error = key in PICTURE_ERRORS
-        figure = error_dots(models, panels, title, is_error, note)
-        name = "errors" if is_error else f"errors_{key}"
-        results.figure(name, figure, f"Errors: {title}", note)
+        for condition in grid.conditions
+    }
+    seeds = sorted({len(cell.runs) for cell in grid.cells})
+    n = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
+    note = f"Means and 95 % Student-t intervals (where there are 3 seeds) over {n} seeds."
+    log = key.removeprefix(TRANSFORMED) in PICTURE_ERRORS
+    figure = error_dots(models, panels, title, log, note)
+    results.figure(name, figure, f"Errors: {title}", note)
 
 
 def draw_disentanglement(results: Results, grid: ConditionGrid) -> dict[str, RankCorrelation]:
@@ -146,7 +164,7 @@ def write_tables(
     """Write a table for each condition: a row a model, the mean over seeds with its interval."""
     taken: set[str] = set()
     _, other = sorted(PICTURE_ERRORS, key=list(errors_of(grid)).index)
-    unshown = {f"{prefix}{other}" for prefix in KINDS}
+    unshown = {f"{prefix}{task}{other}" for prefix in KINDS for task in ("", TRANSFORMED)}
     for condition in grid.conditions:
         groups = [cell.group for cell in grid.of_condition(condition)]
         there = {key for group in groups for key in group.cells}
