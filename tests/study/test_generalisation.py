@@ -38,6 +38,7 @@ class World(Network):
         self.weight = nn.Parameter(torch.from_numpy(basis.T * 5).float(), requires_grad=False)
         self.shift = torch.zeros(3)  # of latents of excluded combinations
         self.blind = False  # whether the decoder draws the mean image at these
+        self.hard = False  # whether it does at all of kind 0
         self.operator = None
 
     def clean(self, factors):
@@ -51,15 +52,23 @@ class World(Network):
 
     def decode(self, z):
         logits = (z @ self.weight).view(-1, 1, SIDE, SIDE)
-        if self.blind:
-            logits = logits * (1 - self.excluded(z).float()).view(-1, 1, 1, 1)
+        for fails, where in (
+            (self.blind, self.excluded(z)),
+            (self.hard, self.factors(z)[:, 0] == 0),
+        ):
+            if fails:
+                logits = logits * (1 - where.float()).view(-1, 1, 1, 1)
         return logits
 
+    def factors(self, z):
+        """The factors whose clean latents are nearest."""
+        factors = torch.from_numpy(SPACE.factors(np.arange(len(SPACE))))
+        return factors[torch.cdist(z, self.clean(factors.numpy())).argmin(1)]
+
     def excluded(self, z):
-        """Whether the nearest clean latents are those of an excluded combination."""
-        factors = SPACE.factors(np.arange(len(SPACE)))
-        nearest = torch.cdist(z, self.clean(factors)).argmin(1).numpy()
-        return torch.from_numpy((factors[nearest, 0] == 0) & (factors[nearest, 1] > 2))
+        """Whether these are those of an excluded combination."""
+        kind, x, _ = self.factors(z).T
+        return (kind == 0) & (x > 2)
 
 
 @pytest.fixture
@@ -139,6 +148,20 @@ def test_a_decoder_that_cannot_draw_the_excluded_is_told_from_the_encoder(world)
     assert wrong["test_least_error"] > 100 * right["test_least_error"]
     assert wrong["test_encoder_gap"] < 0.2 * wrong["test_squared_error"]
     assert wrong["decoder_error"] == pytest.approx(right["decoder_error"], rel=0.15)
+
+
+def test_what_is_as_hard_where_it_was_trained_on_is_no_failure_to_generalise(world):
+    scores, arrays, _ = world(NOISE, hard=True)
+    for name in ("squared_error", "nll_above_entropy", "decoder_error", "least_error"):
+        assert scores[f"test_{name}"] > 2 * scores[name]
+        assert scores[f"matched_{name}"] == pytest.approx(scores[f"test_{name}"], rel=0.25)
+    # What fails at excluded combinations alone, combinations of the same values do not foretell.
+    scores, _, _ = world(NOISE, blind=True)
+    assert scores["matched_squared_error"] < 0.01 * scores["test_squared_error"]
+    assert scores["matched_ssim"] == pytest.approx(scores["ssim"], abs=0.02)
+    assert scores["matched_latent_distance"] == pytest.approx(scores["latent_distance"], abs=0.1)
+    assert scores["matched_probe_r2"] == pytest.approx(scores["test_probe_r2"], abs=0.05)
+    assert arrays["matched_squared_error"].shape == arrays["test_squared_error"].shape
 
 
 def test_the_excluded_combinations_are_those_that_are_drawn_and_reported(world):

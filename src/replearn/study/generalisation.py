@@ -11,7 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from replearn.analysis.files import write_whole
-from replearn.analysis.generalisation import bits_per_value, by_combination, spread
+from replearn.analysis.generalisation import (
+    bits_per_value,
+    by_combination,
+    matched_errors,
+    spread,
+)
 from replearn.dataset.images import ImageDataset
 from replearn.dataset.partition import Partition, partition
 from replearn.models import Network
@@ -23,7 +28,7 @@ from replearn.study.recombination import (
     drawn_from,
     expectation_of,
     least_errors,
-    read_factors,
+    probe_errors,
     reconstruct,
     transformed_errors,
 )
@@ -35,20 +40,15 @@ from replearn.training.seeds import derive_seed
 if TYPE_CHECKING:
     from sacred.run import Run
 
-PREFIX = {"train": "train_", "held_out": "", "test": "test_"}
+PREFIX = {"train": "train_", "held_out": "", "matched": "matched_", "test": "test_"}
 # The fit of expected latents has an effect for each value of each factor.
 LEAST_FITTED = 1000
-# Arrays of images whose mean is a score.
-MEANS = (
-    "nll", "nll_above_entropy", "squared_error", "ssim", "encoder_error", "decoder_error",
-    "least_error", "encoder_gap", "transformed_nll", "transformed_nll_above_entropy",
-    "transformed_squared_error", "transformed_ssim",
-)  # fmt: skip
-# Arrays over factors or latents whose mean is a score.
-R2 = (
-    "probe_r2_by_factor", "additive_probe_r2_by_factor", "prediction_r2_by_factor",
-    "additive_r2_by_latent",
-)  # fmt: skip
+# Arrays (n,) of images whose mean is a score; of a part of the images; whose root mean square is.
+MEANS = ("nll", "nll_above_entropy", "squared_error", "ssim", "encoder_error", "decoder_error")
+SOUGHT = ("least_error", "encoder_gap")
+TRANSFORMED = tuple(f"transformed_{name}" for name in MEANS[:4])
+# Arrays (n, K) of images and factors: 1 less their mean is an R².
+BY_FACTOR = ("probe", "additive_probe", "prediction")
 COMBINED = ("nll_above_entropy", "squared_error", "ssim", "distance", "prediction_error")
 
 
@@ -81,7 +81,7 @@ def generalise(
     step = last_step(config["training"], task)
     for name, value in scores.items():
         split = "test" if name.startswith("test_") else "val"
-        if not name.startswith("train_"):
+        if not name.startswith(("train_", "matched_")):
             run.log_scalar(f"{split}.{name.removeprefix('test_')}", value, step)
     with TemporaryDirectory() as folder:
         files = [_file(Path(folder), arrays)]
@@ -107,7 +107,11 @@ def measure(
         "decoder": decoded_factors,
     }[model.kind]
     arrays = of_kind(model, loss, task, images)
-    return arrays and arrays | _about(data, parts, images, arrays), images
+    if arrays:
+        arrays |= _matched(arrays, images, _named(data, parts))
+        arrays |= _by_factor(arrays)
+        arrays |= _about(data, parts, images, arrays)
+    return arrays, images
 
 
 def scores_of(arrays: Mapping[str, NDArray], image_shape: tuple[int, ...]) -> dict[str, float]:
@@ -116,25 +120,26 @@ def scores_of(arrays: Mapping[str, NDArray], image_shape: tuple[int, ...]) -> di
     What has no value (NaN everywhere) is left out.
     """
     scores: dict[str, float] = {}
+
+    def add(name: str, values: NDArray | None) -> None:
+        if values is not None and not np.isnan(values).all():
+            scores[name] = float(np.nanmean(values))
+
     for part, prefix in PREFIX.items():
-        for name in MEANS:
-            _add(scores, f"{prefix}{name}", arrays.get(f"{part}_{name}"))
+        for name in (*MEANS, *SOUGHT, *TRANSFORMED):
+            add(f"{prefix}{name}", arrays.get(f"{part}_{name}"))
         if f"{prefix}nll_above_entropy" in scores:
             nats = scores[f"{prefix}nll_above_entropy"]
             scores[f"{prefix}bits_above_entropy"] = bits_per_value(nats, image_shape)
-        for name in R2:
-            key = f"{prefix}{name.partition('_by_')[0]}"
-            _add(scores, key, arrays.get(f"{prefix}{name}"))
+        for name in BY_FACTOR:
+            add(f"{prefix}{name}_r2", arrays.get(f"{prefix}{name}_r2_by_factor"))
+        add(f"{prefix}additive_r2", arrays.get(f"{prefix}additive_r2_by_latent"))
         if part != "train" and f"{part}_distance" in arrays:
-            _add(scores, f"{prefix}latent_distance", arrays[f"{part}_distance"] ** 2)
-            if f"{prefix}latent_distance" in scores:
-                scores[f"{prefix}latent_distance"] **= 0.5
+            add(f"{prefix}latent_distance", arrays[f"{part}_distance"] ** 2)
+    for name in scores:
+        if name.endswith("latent_distance"):
+            scores[name] **= 0.5
     return scores
-
-
-def _add(scores: dict[str, float], name: str, values: NDArray | None) -> None:
-    if values is not None and not np.isnan(values).all():
-        scores[name] = float(np.nanmean(values))
 
 
 def _images(
@@ -158,8 +163,10 @@ def _of_auto_encoder(model: Network, loss: Any, task: Task, images: Mapping[str,
     space = images["train"].data.factor_space
     found = {part: reconstruct(model, loss.likelihood, each) for part, each in images.items()}
     latents = {part: each["latents"] for part, each in found.items()}
-    arrays = read_factors(space, latents, images)  # type: ignore[arg-type]
+    for part, errors in probe_errors(space, latents, images).items():  # type: ignore[arg-type]
+        found[part] |= errors
     expectation = expectation_of(space, latents["train"], images["train"])  # type: ignore[arg-type]
+    arrays: Arrays = {}
     for part, each in images.items():
         expected = None
         if expectation is not None:
@@ -178,6 +185,45 @@ def _of_auto_encoder(model: Network, loss: Any, task: Task, images: Mapping[str,
         found["held_out"] |= transformed_errors(model, loss.likelihood, task.held_out)
         found["test"] |= transformed_errors(model, loss.likelihood, task.test)  # type: ignore[arg-type]
     return arrays | {f"{p}_{name}": v for p, each in found.items() for name, v in each.items()}
+
+
+def _matched(
+    arrays: Mapping[str, NDArray], images: Mapping[str, Images], named: list[int]
+) -> Arrays:
+    """Return `matched_errors` of the excluded images, by the factors that the hold-out names."""
+    space = images["test"].data.factor_space
+    sizes = [space.sizes[k] for k in named]  # type: ignore[union-attr]
+    own, others = (images[part].factors[:, named] for part in ("held_out", "test"))
+    found: Arrays = {}
+    for name in (*MEANS, *SOUGHT, "distance", *(f"{each}_errors" for each in BY_FACTOR)):
+        errors = arrays.get(f"held_out_{name}")
+        if errors is None:
+            continue
+        factors = own[arrays["held_out_sought"]] if name in SOUGHT else own
+        power = 2 if name == "distance" else 1  # of distances, squares are averaged
+        columns = errors.reshape(len(errors), -1) ** power
+        # A factor that never varies has no errors at all.
+        there = ~np.isnan(columns).all(axis=0)
+        wanted = np.full((len(others), columns.shape[1]), np.nan)
+        wanted[:, there] = matched_errors(columns[:, there], factors, others, sizes)
+        wanted = np.maximum(wanted, 0) ** 0.5 if name == "distance" else wanted
+        found[f"matched_{name}"] = wanted.reshape(len(wanted), *errors.shape[1:])
+    return found
+
+
+def _by_factor(arrays: Mapping[str, NDArray]) -> Arrays:
+    """Return R² by factor (K,), and each image's mean error over factors, from errors (n, K)."""
+    found: Arrays = {}
+    for part, prefix in PREFIX.items():
+        for name in BY_FACTOR:
+            errors = arrays.get(f"{part}_{name}_errors")
+            if errors is None:
+                continue
+            found[f"{prefix}{name}_r2_by_factor"] = 1 - errors.mean(axis=0)
+            if name == "prediction":
+                varies = ~np.isnan(errors).all(axis=0)
+                found[f"{part}_prediction_error"] = errors[:, varies].mean(axis=1)
+    return found
 
 
 def _about(

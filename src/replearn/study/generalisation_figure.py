@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from replearn.analysis.generalisation import responding_latents, shares_of_variance
 from replearn.dataset.images import FactorSpace
 from replearn.models import Network
 from replearn.study.recombination import Images
@@ -106,6 +107,48 @@ def combination_map(
     if len(labels) == 1:
         errors, frame, labels = errors[None], frame[None], [("", [""]), *labels]
     return errors, frame, labels[0], labels[1]
+
+
+def expected_figure(space: FactorSpace, arrays: Mapping[str, NDArray]) -> "Figure | None":
+    """Return where latents of excluded combinations are, and are expected to be.
+
+    Of the latents that respond most to the first two named factors (to one, and the most varied
+    other latent, where one alone is named).
+
+    Args:
+        arrays: of `generalisation.npz`.
+
+    Returns:
+        The figure; None where nothing is expected, as of a value that was never trained on, or
+        fewer than two latents are active.
+    """
+    from replearn.analysis.figures.expected import expected_latents
+    from replearn.analysis.figures.images import latent_names
+
+    if np.isnan(arrays.get("test_expected", np.full(1, np.nan))).all():
+        return None
+    active = np.flatnonzero(arrays["active"])
+    if len(active) < 2:
+        return None
+    training = arrays["train_latents"]
+    shares = shares_of_variance(training, arrays["train_factors"])
+    shares[:, ~arrays["active"]] = -1
+    named = [int(k) for k in arrays["named"][:2]]
+    chosen = responding_latents(shares, named)
+    labels = [
+        f"{latent_names(training.shape[1])[d]} ({space.names[k].replace('_', ' ')} "
+        f"{100 * shares[k, d]:.0f} %)"
+        for k, d in zip(named, chosen, strict=True)
+    ]
+    if len(chosen) == 1:
+        other = max((d for d in active if d != chosen[0]), key=lambda d: training[:, d].var())
+        chosen.append(int(other))
+        labels.append(latent_names(training.shape[1])[other])
+    return expected_latents(
+        training[:, chosen], arrays["test_latents"][:, chosen],
+        arrays["test_expected"][:, chosen], arrays["test_factors"][:, arrays["named"]],
+        arrays["covariance"][np.ix_(chosen, chosen)], (labels[0], labels[1]),
+    )  # fmt: skip
 
 
 def short_values(space: FactorSpace, k: int) -> list[str]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from replearn.analysis.generalisation import (
-    r_squared,
+    relative_errors,
     target_tables,
     targets_of,
     total_variance,
@@ -36,11 +36,10 @@ def decoded_factors(model: Network, loss: Any, task: Task, images: Mapping[str, 
 def predicted_factors(
     model: Network, loss: Any, task: Task, images: Mapping[str, Images]
 ) -> Arrays:
-    """Return the R² of predictions by factor (K,) and the error (n,) of each image, by part.
+    """Return `relative_errors` (n, K) of the predictions of factors, by part.
 
     Of classes, the prediction is the mean of what stands for each value of a factor (see
-    `target_tables`) under the predicted probabilities. An image's error is the mean over factors
-    of squared error / variance, whose mean is 1 - R². A predictor of labels has none.
+    `target_tables`) under the predicted probabilities. A predictor of labels has none.
     """
     space = images["train"].data.factor_space
     outputs, targets = {}, {}
@@ -61,17 +60,10 @@ def predicted_factors(
         for part in images:
             predicted[part], true[part] = _columns(outputs[part]), _columns(targets[part])
     variances = total_variance(true["train"])
-    varies = variances > 0
-    found: Arrays = {}
-    for part in images:
-        prefix = {"train": "train_", "held_out": "", "test": "test_"}[part]
-        r2 = r_squared(predicted[part], true[part], variances)
-        found[f"{prefix}prediction_r2_by_factor"] = r2
-        pairs = zip(predicted[part], true[part], strict=True)
-        squares = np.array([np.square(p - t).sum(axis=1) for p, t in pairs])
-        share = squares[varies] / variances[varies, None]
-        found[f"{part}_prediction_error"] = share.mean(axis=0)
-    return found
+    return {
+        f"{part}_prediction_errors": relative_errors(predicted[part], true[part], variances)
+        for part in images
+    }
 
 
 def _columns(values: Tensor) -> list[NDArray]:

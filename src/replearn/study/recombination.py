@@ -29,7 +29,7 @@ from replearn.training.likelihoods import Likelihood
 
 BATCH = 128
 # Images of each part whose best latents are sought: 60 passes each.
-N_SOUGHT = 64
+N_SOUGHT = 128
 
 Arrays = dict[str, NDArray]
 
@@ -84,10 +84,10 @@ def image_errors(likelihood: Likelihood, logits: Tensor, x: Tensor) -> Arrays:
     return errors
 
 
-def read_factors(
+def probe_errors(
     space: FactorSpace, latents: Mapping[str, NDArray], images: Mapping[str, Images]
-) -> Arrays:
-    """Return the R² of both probes by factor (K,), of held-out and of excluded images.
+) -> dict[str, Arrays]:
+    """Return `relative_errors` (n, K) of both probes, of held-out and of excluded images.
 
     Args:
         latents, images: by part; those of training images are what the probes are fitted on.
@@ -95,12 +95,11 @@ def read_factors(
     tables = target_tables(space.names, space.sizes, space.values, space.value_names)
     targets = {part: targets_of(each.factors, tables) for part, each in images.items()}
     active = active_latents(latents["train"])
-    found = {}
-    for name, curves in (("probe", False), ("additive_probe", True)):
+    found: dict[str, Arrays] = {"held_out": {}, "test": {}}
+    for name, curves in (("probe_errors", False), ("additive_probe_errors", True)):
         readout = fit_readout(latents["train"], targets["train"], active, curves)
-        for prefix, part in (("", "held_out"), ("test_", "test")):
-            r2 = readout.r2(latents[part], targets[part])
-            found[f"{prefix}{name}_r2_by_factor"] = r2
+        for part, errors in found.items():
+            errors[name] = readout.errors(latents[part], targets[part]).astype(np.float32)
     return found
 
 

@@ -1,6 +1,7 @@
 """Does a network know combinations of factors that it never saw, and if not, which half of it?"""
 
 from replearn.analysis.generalisation.combinations import by_combination, spread
+from replearn.analysis.generalisation.effects import Effects, fit_effects, matched_errors
 from replearn.analysis.generalisation.expectation import Expectation, fit_expectation
 from replearn.analysis.generalisation.image_errors import (
     bits_per_value,
@@ -11,21 +12,27 @@ from replearn.analysis.generalisation.image_errors import (
 from replearn.analysis.generalisation.readout import (
     Readout,
     fit_readout,
-    r_squared,
+    relative_errors,
     total_variance,
 )
+from replearn.analysis.generalisation.responses import responding_latents, shares_of_variance
 from replearn.analysis.generalisation.targets import target_tables, targets_of
 
 __all__ = [
+    "Effects",
     "Expectation",
     "Readout",
     "bits_per_value",
     "by_combination",
+    "fit_effects",
     "fit_expectation",
     "fit_readout",
     "least_nll",
-    "r_squared",
+    "matched_errors",
+    "relative_errors",
     "squared_error",
+    "responding_latents",
+    "shares_of_variance",
     "spread",
     "ssim",
     "target_tables",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from replearn.analysis.generalisation.effects import Effects, fit_effects
 from replearn.errors import InputError
 
 Array = NDArray[np.float64]
@@ -21,18 +22,14 @@ class Expectation:
     """Latents as a sum of one effect of each factor, z = c + sum_k g_k(f_k) + residual.
 
     Attributes:
-        sizes: (K,) values of each factor.
-        effects: (V_1 + ... + V_K, D) g_k of each value of each factor; they contain c.
-        estimable: (V, R) basis of the combinations whose expectation the fit determines.
+        effects: of the factors on the D latents.
         active: (D,) latents that distances are of.
         variance: (D,) of the latents over the training images.
         covariance: (D, D) of the residuals over the training images, with the degrees of freedom
             of the fit; 0 for latents that are not active.
     """
 
-    sizes: tuple[int, ...]
-    effects: Array
-    estimable: Array
+    effects: Effects
     active: Mask
     variance: Array
     covariance: Array
@@ -40,14 +37,9 @@ class Expectation:
     def expected(self, factors: ArrayLike) -> Array:
         """Return the expected latents (N, D) of images with factor indices (N, K).
 
-        NaN where the training images do not determine them: a value that they never have, or
-        factors that vary together only.
+        NaN where the training images do not determine them (see `Effects.sums`).
         """
-        x = _indicators(factors, self.sizes)
-        beyond = np.abs(x - x @ self.estimable @ self.estimable.T).max(axis=1) > 1e-6
-        found = x @ self.effects
-        found[beyond] = np.nan
-        return found
+        return self.effects.sums(factors)
 
     def distance(self, latents: ArrayLike, factors: ArrayLike) -> Array:
         """Return how far latents (N, D) are from the expected ones, (N,).
@@ -89,23 +81,14 @@ def fit_expectation(
     Raises:
         InputError: if there are too few images for a covariance of the residuals.
     """
-    z, x = np.asarray(latents, dtype=np.float64), _indicators(factors, tuple(sizes))
-    values, vectors = np.linalg.eigh(x.T @ x)
-    kept = values > 1e-9 * values[-1]
-    freedom = len(z) - int(kept.sum())
+    z = np.asarray(latents, dtype=np.float64)
+    effects = fit_effects(z, factors, sizes)
+    freedom = len(z) - effects.rank
     if freedom <= z.shape[1]:
         raise InputError(
-            f"expected latents of more than {len(z) - freedom + z.shape[1]} images for "
-            f"{kept.sum()} effects and {z.shape[1]} latents, got {len(z)}; take more."
+            f"expected latents of more than {effects.rank + z.shape[1]} images for "
+            f"{effects.rank} effects and {z.shape[1]} latents, got {len(z)}; take more."
         )
-    basis = vectors[:, kept]
-    effects = basis @ (basis.T @ (x.T @ z) / values[kept, None])
-    residual = np.where(active, z - x @ effects, 0.0)
+    residual = np.where(active, z - effects.sums(factors), 0.0)
     covariance = residual.T @ residual / freedom
-    return Expectation(tuple(sizes), effects, basis, active, z.var(axis=0), covariance)
-
-
-def _indicators(factors: ArrayLike, sizes: tuple[int, ...]) -> Array:
-    """Return (N, V_1 + ... + V_K): which value each factor has."""
-    columns = np.asarray(factors).T
-    return np.hstack([np.eye(size)[column] for size, column in zip(sizes, columns, strict=True)])
+    return Expectation(effects, active, z.var(axis=0), covariance)

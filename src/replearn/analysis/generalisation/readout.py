@@ -39,9 +39,9 @@ class Readout:
         features = _features(latents, self.active, self.centre, self.width, self.knots)
         return [weights[0] + features @ weights[1:] for weights in self.weights]
 
-    def r2(self, latents: ArrayLike, targets: Sequence[Array]) -> Array:
-        """Return `r_squared` (K,) of the predictions from latents (N, D)."""
-        return r_squared(self.predict(latents), targets, self.variances)
+    def errors(self, latents: ArrayLike, targets: Sequence[Array]) -> Array:
+        """Return `relative_errors` (N, K) of the predictions from latents (N, D)."""
+        return relative_errors(self.predict(latents), targets, self.variances)
 
 
 def fit_readout(
@@ -80,20 +80,23 @@ def total_variance(targets: Sequence[Array]) -> Array:
     return np.array([target.var(axis=0).sum() for target in targets])
 
 
-def r_squared(predicted: Sequence[Array], targets: Sequence[Array], variances: Array) -> Array:
-    """Return (K,): 1 - mean squared error / variance of each factor; NaN where it does not vary.
+def relative_errors(
+    predicted: Sequence[Array], targets: Sequence[Array], variances: Array
+) -> Array:
+    """Return (N, K): squared error / variance of each factor; NaN where it does not vary.
 
-    1 is perfect; 0 is as bad as the mean of what the variance is of; it can be below.
+    1 less their mean over images is R²: 1 is perfect; 0 is as bad as the mean of what the variance
+    is of; it can be below.
 
     Args:
         predicted, targets: for each factor (N, T).
         variances: (K,) over the *training* images, so that parts of the data, in some of which a
             factor may not vary, are compared by one measure.
     """
-    errors = np.array(
-        [np.square(p - t).sum(axis=1).mean() for p, t in zip(predicted, targets, strict=True)]
+    errors = np.column_stack(
+        [np.square(p - t).sum(axis=1) for p, t in zip(predicted, targets, strict=True)]
     )
-    return np.where(variances > 0, 1 - errors / np.where(variances > 0, variances, 1), np.nan)
+    return np.where(variances > 0, errors / np.where(variances > 0, variances, 1), np.nan)
 
 
 def _features(latents: ArrayLike, active: Mask, centre: Array, width: Array, knots: Array) -> Array:
