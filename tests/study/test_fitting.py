@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from experiments import decoding, supervised, unsupervised
+from experiments import composition, decoding, supervised, unsupervised
 from replearn.dataset import load_if_ready
 from replearn.runs.resolving import Resolver
 from replearn.study.fitting import FitChecker
@@ -78,3 +78,9 @@ def test_a_thousand_configurations_cost_one_look():
     begin = time.process_time()
     assert not any(checker.fault({**config, "seed": seed}) for seed in range(1000))
     assert time.process_time() - begin < 1
+
+
+def test_an_operator_is_made_for_the_factors_that_there_are():
+    words = ["model.burgess", "model.composition_op=fixint"]
+    assert fault("dataset.circles", *words, experiment=composition) is None
+    assert fault("dataset.dsprites", *words, experiment=composition) is None

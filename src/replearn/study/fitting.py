@@ -74,7 +74,8 @@ def _check(config: Mapping[str, Any], data: ImageDataset | None) -> None:
         make_task(config, as_trained(config, data), cpu)
     if "target" in config:
         given["n_outputs"] = 1 if data is None else make_targets(data, config, cpu).n_outputs
-    if MODELS[config["model"]["name"]].kind == "decoder":
+    composed = config["model"].get("composition_op") is not None
+    if composed or MODELS[config["model"]["name"]].kind == "decoder":
         given["n_factors"] = 1 if data is None else n_factors(data)
     with torch.device("meta"):  # shapes alone: no weights
         make_model(config["model"], _shape(config["dataset"], data), **given)
