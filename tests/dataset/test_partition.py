@@ -68,6 +68,13 @@ def test_modifiers_leave_images_out_of_all_parts():
         assert np.abs(f[:, :2] - f[:, 4:6]).min() == 2
 
 
+def test_modifiers_alone_exclude_nothing():
+    data = load("twoshapes")
+    parts = partition(section_of("twoshapes", modifiers=["noverlap"]), data)
+    assert len(parts.training) + len(parts.held_out) == 12 * 12 * 15**2
+    assert not len(parts.test) and parts.named == ()
+
+
 @pytest.mark.parametrize(
     "name, given, sentence",
     [

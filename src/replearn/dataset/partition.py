@@ -46,4 +46,4 @@ def partition(section: Mapping[str, Any], data: ImageDataset) -> Partition:
     used, test = map(np.flatnonzero, chosen.of(data.factors))
     chosen.check(len(used), len(test), data.name)
     training, held_out = split_indices(len(used), validation, seed)
-    return Partition(used[training], used[held_out], test, chosen.test.named)
+    return Partition(used[training], used[held_out], test, chosen.named)

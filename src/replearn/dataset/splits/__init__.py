@@ -8,16 +8,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from replearn.dataset.declaration import Declaration
+from replearn.dataset.expression import Expression
 from replearn.dataset.images import FactorSpace
 from replearn.dataset.splits import dsprites, mpi3d, shapes3d, spriteworld
-from replearn.dataset.splits.split import Masks, Modifier, Split, masks_of
+from replearn.dataset.splits.split import Masks, Modifier, Split
 from replearn.errors import InputError, nearest
 from replearn.registry import lookup
 
 CONDITIONS = {
     "interp": "interpolation: every other value of a factor",
-    "r2e": "recombination to element: one combination of all factors, or of single values",
-    "r2r": "recombination to range: some values of one factor with a range of another",
+    "r2e": "recombination to element (`recomb2element` in their code): one combination of all "
+    "factors, or of single values",
+    "r2r": "recombination to range (`recomb2range`): some values of one factor with a range of "
+    "another",
     "extrp": "extrapolation: a range of one factor, with everything",
 }
 FAMILIES = {
@@ -55,6 +58,7 @@ COMBINED: dict[tuple[str, str, str, tuple[str, ...]], tuple[int, int]] = {
     ("mpi3d", "r2r", "bkg2cyl", ("four_shapes", "fix_hx")): (14_400, 2_880),
     ("mpi3d", "r2r", "cyl2vx", ("four_shapes", "lhalf_hx")): (302_400, 43_200),
 }
+_IN_THEIR_CODE = {"recomb2element": "r2e", "recomb2range": "r2r"}
 KEYS = ("condition", "variant", "modifiers", "holdout")  # of a config's `dataset` section
 
 
@@ -76,10 +80,6 @@ def resolve_holdout(section: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(
             f"dataset.variant={variant} is of a condition; give dataset.condition, too"
         )
-    if modifiers and condition is None and holdout is None:
-        raise InputError(
-            "dataset.modifiers restrict a hold-out; give dataset.condition or dataset.holdout, too"
-        )
     if condition is not None:
         variant = _variant(section["name"], condition, variant)
     return {
@@ -100,24 +100,29 @@ def masks(section: Mapping[str, Any], space: FactorSpace | None) -> Masks | None
         InputError: as `resolve_holdout` and `Expression`, or if there are no factors.
     """
     condition, variant, modifiers, holdout = resolve_holdout(section).values()
-    if condition is None and holdout is None:
+    if condition is None and holdout is None and not modifiers:
         return None
-    key = "dataset.holdout" if condition is None else "dataset.condition"
+    key = "dataset.modifiers" if holdout is None else "dataset.holdout"
+    key = key if condition is None else "dataset.condition"
     if space is None:
         raise InputError(
             f"{key} excludes combinations of factors, and {section['name']} has no factors; choose "
             "a data set that has some, such as dsprites"
         )
-    if condition is None:
-        split, name = Split("", holdout, (0, 0)), f"dataset.holdout={holdout!r}"
-    else:
-        family = _family(section["name"], key)
-        split = SPLITS[family][condition][variant]
-        name = f"dataset.condition={condition} dataset.variant={variant}"
-    chosen = [MODIFIERS[_family(section["name"], "dataset.modifiers")][m] for m in modifiers or ()]
+    test, train, said = holdout, None, [f"dataset.holdout={holdout!r}"] if holdout else []
+    if condition is not None:
+        split = SPLITS[_family(section["name"], key)][condition][variant]
+        test, train = split.test, split.train
+        said = [f"dataset.condition={condition}", f"dataset.variant={variant}"]
+    keep = [MODIFIERS[_family(section["name"], key)][name].keep for name in modifiers or ()]
     if modifiers:
-        name += f" dataset.modifiers={list(modifiers)}"
-    return masks_of(split, chosen, space, name, key)
+        said.append(f"dataset.modifiers={list(modifiers)}")
+    return Masks(
+        " ".join(said),
+        None if test is None else Expression(test, space, key),
+        None if train is None else Expression(train, space, key),
+        tuple(Expression(each, space, "dataset.modifiers") for each in keep),
+    )
 
 
 def check_holdout(section: Mapping[str, Any], declaration: Declaration) -> None:
@@ -130,7 +135,7 @@ def check_holdout(section: Mapping[str, Any], declaration: Declaration) -> None:
     space = declaration.factor_space
     found = masks(section, space)
     if found is not None and space is not None and len(space) == declaration.n_images:
-        found.check(*found.counts(), declaration.name)
+        found.check(*found.counts(space), declaration.name)
 
 
 def _family(name: str, key: str) -> str:
@@ -145,6 +150,8 @@ def _family(name: str, key: str) -> str:
 def _variant(name: str, condition: str, variant: str | None) -> str:
     """Return the name of a variant of a condition of the data set `name`."""
     conditions = SPLITS[_family(name, "dataset.condition")]
+    if condition in _IN_THEIR_CODE:
+        raise InputError(f"dataset.condition={condition} is called {_IN_THEIR_CODE[condition]}")
     variants = lookup(conditions, condition, f"dataset.condition of {name}")
     if variant is None:
         if len(variants) > 1:

@@ -49,9 +49,10 @@ SPLITS = {
             "object_shape == 'cylinder' and background_color == 'salmon'",
             (979_200, 57_600),
         ),
-        "bkg2cyl_two_ours": Split(
-            "Cylinders before two backgrounds. The main text of Montero et al. (2022) excludes "
-            "two, but their code has no such mask: which shape and which two is our choice.",
+        "bkg2cyl_two_backgrounds": Split(
+            "Cylinders before two of three backgrounds. Our name: the main text of Montero et al. "
+            "(2022) excludes two, and their code has this mask (cylinder_to_background) but gives "
+            "it no name.",
             "object_shape == 'cylinder' and background_color in ('sea green', 'salmon')",
             (921_600, 115_200),
         ),

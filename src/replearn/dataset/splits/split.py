@@ -1,6 +1,6 @@
 """What a hold-out is made of: which combinations are excluded, and which are left out at all."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,58 +54,45 @@ class Masks:
 
     Attributes:
         name: what it is called in sentences.
-        test, train, keep: the expressions; `train` is None for the complement.
+        test: which combinations are tested; None for none.
+        train: which are trained on; None for all others.
+        keep: what all of them have to be.
     """
 
     name: str
-    test: Expression
+    test: Expression | None
     train: Expression | None
     keep: tuple[Expression, ...]
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The factors that say which combinations are tested."""
+        return self.test.named if self.test is not None else ()
+
     def of(self, factors: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return which rows (N,) of factor indices (N, K) are trained on, and which tested."""
-        return self._pair([e and e.of(factors) for e in (self.test, self.train, *self.keep)])
+        return self._pair(lambda each: each.of(factors), len(factors))
 
-    def counts(self) -> tuple[int, int]:
+    def counts(self, space: FactorSpace) -> tuple[int, int]:
         """Return how many combinations of the full grid are trained on, and how many tested."""
-        sizes = self.test.space.sizes
-        masks = self._pair([e and e.on_grid() for e in (self.test, self.train, *self.keep)])
-        train, test = (int(m.sum()) * (int(np.prod(sizes)) // m.size) for m in masks)
+        masks = self._pair(lambda each: each.on_grid(), (1,) * len(space.sizes))
+        train, test = (int(mask.sum()) * (len(space) // mask.size) for mask in masks)
         return train, test
 
     def check(self, n_train: int, n_test: int, data: str) -> None:
         """Raise an InputError unless it leaves images of a data set to train and to test on."""
         for n, purpose in ((n_train, "train on"), (n_test, "test on")):
-            if not n:
+            if not n and (purpose == "train on" or self.test is not None):
                 raise InputError(
                     f"{self.name} leaves no image of {data} to {purpose}; exclude other "
                     "combinations"
                 )
 
-    @staticmethod
-    def _pair(masks: Sequence) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        test, train, *keep = masks
-        train = ~test if train is None else train
-        for kept in keep:
-            train, test = train & kept, test & kept
+    def _pair(
+        self, mask: Callable[[Expression], NDArray[np.bool_]], shape: int | tuple[int, ...]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        test = np.zeros(shape, bool) if self.test is None else mask(self.test)
+        train = ~test if self.train is None else mask(self.train)
+        for each in self.keep:
+            train, test = train & mask(each), test & mask(each)
         return train, test
-
-
-def masks_of(
-    split: Split, modifiers: Sequence[Modifier], space: FactorSpace, name: str, key: str
-) -> Masks:
-    """Return a hold-out of a space of factors.
-
-    Args:
-        name: what it is called in sentences.
-        key: the config key that its test expression comes from.
-
-    Raises:
-        InputError: as `Expression`.
-    """
-    return Masks(
-        name,
-        Expression(split.test, space, key),
-        None if split.train is None else Expression(split.train, space, key),
-        tuple(Expression(modifier.keep, space, "dataset.modifiers") for modifier in modifiers),
-    )
