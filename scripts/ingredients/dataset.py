@@ -49,7 +49,9 @@ def fill_in(config, command_name, logger):
         section["noise_seed"] = section["noise_seed"] or 0
     declaration = DECLARATIONS[section["name"]]
     section |= resolve_holdout(section)
-    check_holdout(section, declaration)
-    check_rebalance(section["rebalance"], section["name"], declaration.factor_space)
+    if declaration.files or section["source"] not in ("auto", "real"):
+        check_holdout(section, declaration)
+        check_rebalance(section["rebalance"], section["name"], declaration.factor_space)
+    # else it may be a file of the user's own, whose factors are not known before it is read
     held_out, rest = fractions(section["validation"], section["train_fraction"])
     return {**section, "validation": held_out, "train_fraction": rest}

@@ -94,7 +94,8 @@ def test_a_hold_out_without_an_image_in_a_subset_is_found_before_a_run():
 
 def test_the_factors_of_a_file_of_ones_own_are_not_known_before_it_is_read():
     section = {"name": "twoshapes", "source": "auto", "holdout": "hue_1 > 0.5"}
-    assert config_of(section)["dataset"]["holdout"] == "hue_1 > 0.5"
+    found = config_of(section | {"rebalance": "hue_2"})["dataset"]
+    assert (found["holdout"], found["rebalance"]) == ("hue_1 > 0.5", "hue_2")
     with pytest.raises(InputError, match="names 'hue_1', which is no factor"):
         config_of(section | {"source": "twin"})
 

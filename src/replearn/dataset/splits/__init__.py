@@ -126,12 +126,7 @@ def masks(section: Mapping[str, Any], space: FactorSpace | None) -> Masks | None
 
 
 def check_holdout(section: Mapping[str, Any], declaration: Declaration) -> None:
-    """Raise an InputError if a data set cannot have the hold-out of a config's `dataset` section.
-
-    It is not loaded: a file of the user's own may have other factors than those declared.
-    """
-    if section.get("source") in ("auto", "real") and not declaration.files:
-        return
+    """Raise an InputError if a data set, as declared, cannot have the hold-out of a section."""
     space = declaration.factor_space
     found = masks(section, space)
     if found is not None and space is not None and len(space) == declaration.n_images:
@@ -140,9 +135,9 @@ def check_holdout(section: Mapping[str, Any], declaration: Declaration) -> None:
 
 def _family(name: str, key: str) -> str:
     if name not in FAMILIES:
-        instead = "; write dataset.holdout as an expression" if key.endswith("condition") else ""
         raise InputError(
-            f"{key}: there are no published ones for {name}, but for {', '.join(FAMILIES)}{instead}"
+            f"{key}: there are no published ones for {name}, but for {', '.join(FAMILIES)}; if it "
+            "has factors, write dataset.holdout as an expression"
         )
     return FAMILIES[name]
 
