@@ -21,35 +21,33 @@ ex.add_config(
     n_images=5000,  # held-out images for scores and distributions
     n_shown=10,  # images in a row of a figure
     traversal=[-2.0, 2.0],  # standard deviations of the prior
-    dci="fast",  # or "reference": the published gradient-boosted trees
+    metrics=None,  # such as [mig, beta_vae_score]; None: all that take codes of these images
+    dci="fast",  # or "reference": scikit-learn's trees, as published; or lasso, forest
 )
 ex.add_named_config("fast", n_images=300, n_shown=4)
 
 
 @ex.main
-def analyse(run, step, n_images, n_shown, dci, _config, _run):
+def analyse(run, step, n_images, n_shown, metrics, dci, _config, _run):
     """Return the scores of the model; the figures are artifacts."""
     from replearn.runs.query import find_runs
-    from replearn.study.inspection import (
-        check_vae,
-        draw_latents,
-        draw_reconstructions,
-        encode_run,
-        score_codes,
-    )
+    from replearn.study import inspection
+    from replearn.study.disentanglement import check_metrics
     from replearn.study.results import results_of
 
     if run is None:
         raise InputError("run=ID is needed; 'python -m runs list' shows the finished runs")
     source = find_runs({"id": run}).one()
-    check_vae(source)
+    inspection.check_auto_encoder(source)
+    check_metrics(metrics)
     model, data = source.model(step), source.dataset()
     step = source.checkpoints[-1] if step is None else step
     with results_of(_run, f"Run {source.id} after {step} steps", [source], step=step) as results:
-        draw_reconstructions(results, source, model, data, n_shown)
-        codes = encode_run(source, model, data, n_images)
-        draw_latents(results, codes, model, _config)
-        scores = score_codes(results, codes, dci)
+        inspection.draw_reconstructions(results, source, model, data, n_shown)
+        inspection.draw_recombination(results, source, model, data, n_shown)
+        codes = inspection.encode_run(source, model, data, n_images)
+        inspection.draw_latents(results, codes, model, _config)
+        scores = inspection.score_run(results, codes, model, data, metrics, dci)
     for name, value in scores.items():
         if not isinstance(value, str):
             _run.log_scalar(name, value, step)

@@ -40,33 +40,43 @@ def image_grid(
 
 @styled()
 def reconstructions(
-    blocks: Mapping[str, tuple[ArrayLike, ArrayLike]],
-    row_labels: tuple[str, str] = ("input", "reconstruction"),
+    blocks: Mapping[str, Sequence[ArrayLike]],
+    row_labels: Sequence[str] = ("input", "reconstruction"),
     title: str = "",
+    above: Mapping[str, Sequence[str]] | None = None,
 ) -> Figure:
-    """Return a figure with a block of two rows, inputs above their reconstructions, per entry.
+    """Return a figure with a block of rows per entry, such as inputs above their reconstructions.
 
     Args:
-        blocks: name ("train", "held-out") -> inputs and outputs, each (K, C, H, W) in [0, 1].
+        blocks: name ("train", "held-out") -> as many rows as there are labels, such as inputs and
+            outputs, each (K, C, H, W) in [0, 1].
+        above: name -> K words, one above each column of the block.
 
     Raises:
-        InputError: if inputs and outputs are not of one shape.
+        InputError: if the rows of a block are not of one shape.
     """
     rows, labels, starts = [], [], []
-    for name, (inputs, outputs) in blocks.items():
-        pair = _pictures(inputs), _pictures(outputs)
-        if pair[0].shape != pair[1].shape:
+    for name, block in blocks.items():
+        own = [_pictures(row) for row in block]
+        if len({row.shape for row in own}) > 1 or len(own) != len(row_labels):
             raise InputError(
-                f"the reconstructions of {name!r} have shape {np.shape(outputs)}, "
-                f"their inputs {np.shape(inputs)}: they must be equal."
+                f"{name!r} needs {len(row_labels)} rows of one shape ({', '.join(row_labels)}), "
+                f"got {', '.join(str(np.shape(row)) for row in block)}."
             )
         starts.append(len(rows))
-        rows += pair
+        rows += own
         labels += row_labels
     figure = new_figure()
-    axes, centres, cell = _draw_rows(figure, rows, labels, None, title, starts[1:])
+    wider = 3 if above is None else 7
+    axes, centres, cell = _draw_rows(figure, rows, labels, None, title, starts[1:], wider)
     for start, name in zip(starts, blocks, strict=True):
-        top, bottom = centres[start] - cell / 2, centres[start + 1] + cell / 2
+        top, bottom = centres[start] - cell / 2, centres[start + len(row_labels) - 1] + cell / 2
+        for k, word in enumerate((above or {}).get(name, ())):
+            step = rows[0].shape[2] + gap_of(rows[0].shape[2])
+            axes.annotate(
+                word, (k * step + (rows[0].shape[2] - 1) / 2, top), xytext=(0, 1), ha="center",
+                va="bottom", textcoords="offset points", size=5, annotation_clip=False,
+            )  # fmt: skip
         axes.annotate(
             name, (1, (top + bottom) / 2), xycoords=("axes fraction", "data"), xytext=(4, 0),
             textcoords="offset points", rotation=-90, va="center", ha="left", annotation_clip=False,
@@ -125,6 +135,11 @@ def traversals(
     return crop(figure)
 
 
+def gap_of(wide: int) -> int:
+    """Return how many pixels stand between pictures of this width."""
+    return max(1, round(wide / 24))
+
+
 def latent_names(count: int) -> list[str]:
     """Return z₀, z₁ … as plain Unicode text."""
     subscript = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -152,8 +167,9 @@ def _draw_rows(
     column_labels: Sequence[str] | None,
     title: str,
     breaks: Sequence[int] = (),
+    wider: int = 3,
 ) -> tuple[Axes, list[float], float]:
-    """Draw rows of pictures (K, H, W, 3) as one mosaic, with a wider gap before `breaks`.
+    """Draw rows of pictures (K, H, W, 3) as one mosaic, `wider` gaps more before `breaks`.
 
     Returns:
         The axes, the centre of each row in data units (pixels), the height of a row.
@@ -167,8 +183,8 @@ def _draw_rows(
         if labels is not None and len(labels) != count:
             raise InputError(f"{count} {what}s of images need as many labels, not {len(labels)}.")
     _, high, wide, _ = rows[0].shape
-    gap = max(1, round(wide / 24))
-    tops = [r * (high + gap) + sum(b <= r for b in breaks) * 3 * gap for r in range(len(rows))]
+    gap = gap_of(wide)
+    tops = [r * (high + gap) + sum(b <= r for b in breaks) * wider * gap for r in range(len(rows))]
     mosaic = np.full((tops[-1] + high, columns * (wide + gap) - gap, 3), 255, dtype=np.uint8)
     for top, row in zip(tops, rows, strict=True):
         for k, picture in enumerate(row):
