@@ -205,3 +205,15 @@ def test_runs_without_analyses_are_named_or_do_without(train, analyse):
         find_study({"experiment": "unsupervised"})
     study = find_study({"experiment": "unsupervised"}, with_analyses=False)
     assert study.scores(study.runs[0]) == {"loss": 1.0} and study.analysis_note() == ""
+
+
+def test_runs_that_went_on_from_runs_of_a_group_are_a_group(store_run):
+    for source, freeze in ((1, "encoder"), (2, "encoder"), (1, "decoder"), (2, "decoder")):
+        config = {"seed": 0, "source": source, "freeze": freeze, "dataset": {"name": "circles"}}
+        identity = {"group_hash": f"{source} {freeze}", "config_hash": f"{source} {freeze}"}
+        store_run(config, artifacts=WEIGHTS, experiment="finetune", identity=identity)
+    decoder, encoder = find_study({"experiment": "finetune"}).groups()
+    assert (encoder.labels, encoder.runs) == ({"freeze": "encoder"}, [1, 2])
+    assert (decoder.labels, decoder.runs) == ({"freeze": "decoder"}, [3, 4])
+    # Halves of one network are a pair.
+    assert encoder.seeds == decoder.seeds and len(set(encoder.seeds)) == 2

@@ -7,7 +7,7 @@ from typing import Any
 
 from replearn.analysis.tables import Column, Group
 from replearn.errors import InputError, nearest
-from replearn.runs.config import SEEDS, VOLATILE, canonical
+from replearn.runs.config import SEEDS, VOLATILE, canonical, config_hash
 from replearn.runs.query import find_runs
 from replearn.runs.run import Run
 from replearn.runs.where import paths
@@ -41,6 +41,8 @@ SCORES = {
 ABSENT = "–"
 # Parts of a config that say what the scores are of: no row is better than one of other data.
 DATA = ("dataset", "target")
+# The run that a run went on from: runs of one group have sources that differ in their seeds.
+SOURCE = frozenset({"source"})
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def scores_of(run: Run, analysis: Run | None) -> dict[str, float]:
 
 def seeds_of(run: Run) -> tuple:
     """Return what runs of two groups that are a pair have in common."""
-    return tuple(repr(run.config.get(key)) for key in sorted(SEEDS))
+    return tuple(repr(run.config.get(key)) for key in sorted(SEEDS | SOURCE & run.config.keys()))
 
 
 def start_of(run: Run) -> str:
@@ -214,7 +216,7 @@ def varied_paths(runs: Sequence[Run]) -> tuple[str, ...]:
     """
     configs = [dict(paths(run.config)) for run in runs]
     known = dict.fromkeys(path for config in configs for path in config)
-    ignored = SEEDS | VOLATILE
+    ignored = SEEDS | VOLATILE | SOURCE
     varied = [
         path
         for path in known
@@ -255,6 +257,8 @@ def short_names(varied: Sequence[str]) -> dict[str, str]:
 
 
 def _group(run: Run) -> str:
+    if run.config.get("source") is not None:  # what it went on from is of one seed, too
+        return config_hash(run.config, VOLATILE | SEEDS | SOURCE)
     return run.identity.get("group_hash", str(run.id))
 
 

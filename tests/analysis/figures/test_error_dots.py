@@ -36,10 +36,11 @@ def test_dots_and_intervals_stand_where_their_values_are():
     assert [t.get_text() for t in first.get_yticklabels()] == ["a", "b"]
 
 
-def test_values_at_or_below_0_need_a_linear_scale():
-    panels = {"one": {"excluded": ([-1.0, 3.0], [np.nan, np.nan])}}
+@pytest.mark.parametrize("low, high", [(-1.0, 30.0), (10.0, 30.0)])
+def test_values_at_or_below_0_or_alike_have_a_linear_scale(low, high):
+    panels = {"one": {"excluded": ([low, high], [np.nan, np.nan])}}
     (axes,) = error_dots(["a", "b"], panels, "gap (nats)").axes
-    assert axes.get_xscale() == "linear" and axes.get_xlim()[0] < -1
+    assert axes.get_xscale() == "linear" and axes.get_xlim()[0] < low
 
 
 @pytest.mark.parametrize(

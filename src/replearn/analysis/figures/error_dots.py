@@ -35,8 +35,8 @@ def error_dots(
 ) -> Figure:
     """Return panels with M rows, in each row one dot with its interval for each kind of images.
 
-    All panels have one scale. On a logarithmic one, an interval that reaches to 0 or below ends at
-    the frame; if a value is not above 0, the scale is linear.
+    All panels have one scale. It is logarithmic, if asked for, where all values are above 0 and
+    differ tenfold; an interval that reaches to 0 or below then ends at the frame.
 
     Args:
         rows: M names, such as models, the first on top.
@@ -104,13 +104,13 @@ def _checked(
 def _limits(
     drawn: Sequence[tuple[np.ndarray, np.ndarray]], log: bool
 ) -> tuple[tuple[float, float], bool]:
-    """Return the ends of the common scale, and whether it can be logarithmic."""
+    """Return the ends of the common scale, and whether it is logarithmic."""
     values = np.concatenate([values for values, _ in drawn])
     ends = np.concatenate([v + s * np.nan_to_num(h) for v, h in drawn for s in (-1, 1)])
     values, ends = values[np.isfinite(values)], ends[np.isfinite(ends)]
     if not len(values):
         raise InputError("a figure of errors needs at least one finite value, got none.")
-    if log and values.min() > 0:
+    if log and values.min() > 0 and values.max() >= 10 * values.min():
         low = max(values.min() / 3, ends[ends > 0].min())
         return (low / 1.25, ends.max() * 1.25), True
     pad = 0.05 * (np.ptp(ends) or 1.0)
