@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-# Of Adam in latents, whose scale is that of the prior; more make the error no 2 % smaller.
-STEPS, RATE = 60, 0.1
+# Of Adam in latents, whose scale is that of the prior. Of a VAE on dSprites with an error of 28.8,
+# 22.8 were left; five times as many steps left 21.4.
+STEPS, RATE = 40, 0.25
 
 
 def best_latents(model: nn.Module, images: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:

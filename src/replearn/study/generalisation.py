@@ -14,6 +14,7 @@ from replearn.analysis.files import write_whole
 from replearn.analysis.generalisation import (
     bits_per_value,
     by_combination,
+    free_of_exclusion,
     matched_errors,
     spread,
 )
@@ -42,7 +43,9 @@ if TYPE_CHECKING:
 
 PREFIX = {"train": "train_", "held_out": "", "matched": "matched_", "test": "test_"}
 # The fit of expected latents has an effect for each value of each factor.
-LEAST_FITTED = 1000
+LEAST_FITTED = 500
+# Images of each part whose best latents are sought: one in twenty, and at least so many.
+LEAST_SOUGHT = 32
 # Arrays (n,) of images whose mean is a score; of a part of the images; whose root mean square is.
 MEANS = ("nll", "nll_above_entropy", "squared_error", "ssim", "encoder_error", "decoder_error")
 SOUGHT = ("least_error", "encoder_gap")
@@ -101,14 +104,14 @@ def measure(
     parts = partition(config["dataset"], data)
     images = _images(config, data, parts, next(model.parameters()).device)
     model.eval()
-    of_kind = {
-        "auto-encoder": _of_auto_encoder,
-        "predictor": predicted_factors,
-        "decoder": decoded_factors,
-    }[model.kind]
-    arrays = of_kind(model, loss, task, images)
+    named = _named(data, parts)
+    if model.kind == "auto-encoder":
+        arrays = _of_auto_encoder(model, loss, task, images, named)
+    else:
+        of_kind = {"predictor": predicted_factors, "decoder": decoded_factors}[model.kind]
+        arrays = of_kind(model, loss, task, images)
     if arrays:
-        arrays |= _matched(arrays, images, _named(data, parts))
+        arrays |= _matched(arrays, images, named)
         arrays |= _by_factor(arrays)
         arrays |= _about(data, parts, images, arrays)
     return arrays, images
@@ -158,12 +161,16 @@ def _images(
     return {name: Images(data, each, device, layout) for name, each in chosen.items()}
 
 
-def _of_auto_encoder(model: Network, loss: Any, task: Task, images: Mapping[str, Images]) -> Arrays:
+def _of_auto_encoder(
+    model: Network, loss: Any, task: Task, images: Mapping[str, Images], named: list[int]
+) -> Arrays:
     """Return errors, latents, expected latents and read-outs of an auto-encoder."""
+    sought = max(LEAST_SOUGHT, len(images["held_out"].positions) // 20)
     space = images["train"].data.factor_space
     found = {part: reconstruct(model, loss.likelihood, each) for part, each in images.items()}
     latents = {part: each["latents"] for part, each in found.items()}
-    for part, errors in probe_errors(space, latents, images).items():  # type: ignore[arg-type]
+    where = _free(images, named)
+    for part, errors in probe_errors(space, latents, images, where).items():  # type: ignore[arg-type]
         found[part] |= errors
     expectation = expectation_of(space, latents["train"], images["train"])  # type: ignore[arg-type]
     arrays: Arrays = {}
@@ -178,13 +185,21 @@ def _of_auto_encoder(model: Network, loss: Any, task: Task, images: Mapping[str,
                 r2 = expectation.r2(latents[part], each.factors)
                 arrays[f"{PREFIX[part]}additive_r2_by_latent"] = r2
                 found[part] |= drawn_from(model, each, latents[part], expected)
-            found[part] |= least_errors(model, each, latents[part], expected)
+            found[part] |= least_errors(model, each, latents[part], expected, sought)
     if expectation is not None:
         arrays |= {"active": expectation.active, "covariance": expectation.covariance}
     if getattr(model, "operator", None) is not None:
         found["held_out"] |= transformed_errors(model, loss.likelihood, task.held_out)
         found["test"] |= transformed_errors(model, loss.likelihood, task.test)  # type: ignore[arg-type]
     return arrays | {f"{p}_{name}": v for p, each in found.items() for name, v in each.items()}
+
+
+def _free(images: Mapping[str, Images], named: list[int]) -> NDArray[np.bool_]:
+    """Return (n, K): training images whose other named factors go with all values of a factor."""
+    factors, tested = (images[part].factors for part in ("train", "test"))
+    free = np.ones(factors.shape, dtype=bool)
+    free[:, named] = free_of_exclusion(factors[:, named], tested[:, named])
+    return free
 
 
 def _matched(

@@ -28,8 +28,6 @@ from replearn.training.batches import Batches
 from replearn.training.likelihoods import Likelihood
 
 BATCH = 128
-# Images of each part whose best latents are sought: 60 passes each.
-N_SOUGHT = 128
 
 Arrays = dict[str, NDArray]
 
@@ -85,19 +83,23 @@ def image_errors(likelihood: Likelihood, logits: Tensor, x: Tensor) -> Arrays:
 
 
 def probe_errors(
-    space: FactorSpace, latents: Mapping[str, NDArray], images: Mapping[str, Images]
+    space: FactorSpace,
+    latents: Mapping[str, NDArray],
+    images: Mapping[str, Images],
+    where: NDArray[np.bool_],
 ) -> dict[str, Arrays]:
     """Return `relative_errors` (n, K) of both probes, of held-out and of excluded images.
 
     Args:
         latents, images: by part; those of training images are what the probes are fitted on.
+        where: (n, K) which of these each factor's probes are fitted on.
     """
     tables = target_tables(space.names, space.sizes, space.values, space.value_names)
     targets = {part: targets_of(each.factors, tables) for part, each in images.items()}
     active = active_latents(latents["train"])
     found: dict[str, Arrays] = {"held_out": {}, "test": {}}
     for name, curves in (("probe_errors", False), ("additive_probe_errors", True)):
-        readout = fit_readout(latents["train"], targets["train"], active, curves)
+        readout = fit_readout(latents["train"], targets["train"], active, curves, where)
         for part, errors in found.items():
             errors[name] = readout.errors(latents[part], targets[part]).astype(np.float32)
     return found
@@ -131,7 +133,7 @@ def drawn_from(model: nn.Module, images: Images, latents: NDArray, expected: NDA
 
 
 def least_errors(
-    model: nn.Module, images: Images, latents: NDArray, expected: NDArray | None
+    model: nn.Module, images: Images, latents: NDArray, expected: NDArray | None, m: int
 ) -> Arrays:
     """Return `sought` (m,), which of the images, their `best_latents` (m, D) and errors (m,).
 
@@ -139,7 +141,7 @@ def least_errors(
     search begins at the encoder's or the expected latent, whichever draws better.
     """
     n = len(latents)
-    sought = np.linspace(0, n - 1, min(N_SOUGHT, n)).astype(np.int64)
+    sought = np.linspace(0, n - 1, min(m, n)).astype(np.int64)
     x = images.at(sought)
     start = _tensor(latents[sought], x)
     with torch.no_grad():

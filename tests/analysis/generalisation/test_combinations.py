@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from replearn.analysis.generalisation import by_combination, spread
+from replearn.analysis.generalisation import by_combination, free_of_exclusion, spread
 
 
 def test_each_combination_has_the_mean_of_its_images():
@@ -40,3 +40,20 @@ def test_images_are_drawn_from_all_combinations_equally():
     assert spread(positions, named, 23, seed=0).tolist() == chosen.tolist()
     assert spread(positions, named, 23, seed=1).tolist() != chosen.tolist()
     assert spread(positions[:5], named[:5], 23, seed=0).tolist() == [0, 2, 4, 6, 8]
+
+
+def test_a_factor_is_free_where_the_others_go_with_all_of_its_values():
+    # Excluded: kind 0 at places 2 and 3. Kinds are free at places 0 and 1, places with kinds 1, 2.
+    grid = np.array([[kind, place] for kind in range(3) for place in range(4)])
+    excluded = (grid[:, 0] == 0) & (grid[:, 1] >= 2)
+    training = grid[~excluded]
+    free = free_of_exclusion(training, grid[excluded])
+    assert training[free[:, 0]].tolist() == [[k, x] for k in range(3) for x in (0, 1)]
+    assert training[free[:, 1]].tolist() == [[k, x] for k in (1, 2) for x in range(4)]
+
+
+def test_where_nothing_is_free_all_images_count():
+    # Extrapolation names one factor: whatever the others are, it is tied.
+    assert free_of_exclusion([[0], [1]], [[2], [3]]).all()
+    training = [[0, 0], [0, 2], [2, 0]]
+    assert free_of_exclusion(training, [[1, 0], [0, 1], [1, 2], [2, 1]]).all()

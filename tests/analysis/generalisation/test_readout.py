@@ -82,3 +82,20 @@ def test_only_active_latents_are_read(rng):
     assert r2(none, codes, target)[0] == pytest.approx(0)
     with pytest.raises(InputError, match="does not vary; leave it out"):
         fit_readout(codes, target, ALL)
+
+
+def test_a_readout_where_a_factor_is_free_does_not_take_a_place_for_a_kind(rng):
+    # The kind is faint in its latent and the place clear in its own; kind 1 was excluded on the
+    # right, so that over all training images the right stands for kind 0.
+    kind, place = rng.integers(0, 2, size=4000), rng.uniform(-1, 1, size=4000)
+    codes = np.column_stack([kind + rng.normal(size=4000), place, rng.normal(size=4000)])
+    targets = [np.eye(2)[kind]]
+    excluded = (kind == 1) & (place > 0)
+    own, variances = [targets[0][~excluded]], total_variance([targets[0][~excluded]])
+    free = (place[~excluded] < 0)[:, None]
+    tied, clear = (fit_readout(codes[~excluded], own, ALL, where=where) for where in (None, free))
+    test = codes[excluded], [targets[0][excluded]]
+    assert variances[0] == pytest.approx(clear.variances[0])
+    # The best line leaves 4 / 5 of the variance 1/4 of each indicator; that of training is 2/9.
+    assert r2(clear, codes, targets)[0] == pytest.approx(1 - 0.8 * (1 / 4) / (2 / 9), abs=0.02)
+    assert r2(clear, *test)[0] > r2(tied, *test)[0] + 0.5

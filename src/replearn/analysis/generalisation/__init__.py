@@ -1,6 +1,10 @@
 """Does a network know combinations of factors that it never saw, and if not, which half of it?"""
 
-from replearn.analysis.generalisation.combinations import by_combination, spread
+from replearn.analysis.generalisation.combinations import (
+    by_combination,
+    free_of_exclusion,
+    spread,
+)
 from replearn.analysis.generalisation.effects import Effects, fit_effects, matched_errors
 from replearn.analysis.generalisation.expectation import Expectation, fit_expectation
 from replearn.analysis.generalisation.image_errors import (
@@ -27,6 +31,7 @@ __all__ = [
     "fit_effects",
     "fit_expectation",
     "fit_readout",
+    "free_of_exclusion",
     "least_nll",
     "matched_errors",
     "relative_errors",

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+LEAST_FREE = 0.1
+
 
 def by_combination(
     held_out: ArrayLike, test: ArrayLike, **errors: tuple[ArrayLike, ArrayLike]
@@ -38,6 +40,32 @@ def by_combination(
         sums = np.bincount(which[there], values[there], minlength=len(kinds))
         found[f"combination_{name}"] = np.where(n > 0, sums / np.maximum(n, 1), np.nan)
     return found
+
+
+def free_of_exclusion(factors: ArrayLike, excluded: ArrayLike) -> NDArray[np.bool_]:
+    """Return for which images a factor is not tied to the others by what was excluded.
+
+    Where squares were excluded on the right, shapes are free on the left, and positions of all
+    shapes but squares. Of all training images, the right would stand for "no square": a read-out
+    of the shape that was fitted on them would call a square on the right none, whatever its code.
+
+    Args:
+        factors: (N, M) factor indices of training images, of the factors that the hold-out names.
+        excluded: (n, M) of excluded combinations.
+
+    Returns:
+        (N, M): the others of an image are those of no excluded combination. All where fewer than a
+        tenth of the images are: then every read-out of the factor is tied.
+    """
+    table, out = (np.asarray(f, dtype=np.int64) for f in (factors, excluded))
+    free = np.ones(table.shape, dtype=bool)
+    for m in range(table.shape[1]):
+        both = np.delete(np.vstack([table, out]), m, axis=1)
+        _, key = np.unique(both, axis=0, return_inverse=True)
+        key = key.reshape(-1)
+        own = ~np.isin(key[: len(table)], key[len(table) :])
+        free[:, m] = own if own.mean() >= LEAST_FREE else True
+    return free
 
 
 def spread(positions: NDArray[np.int64], named: ArrayLike, n: int, seed: int) -> NDArray[np.int64]:

@@ -45,7 +45,11 @@ class Readout:
 
 
 def fit_readout(
-    latents: ArrayLike, targets: Sequence[Array], active: Mask, curves: bool = False
+    latents: ArrayLike,
+    targets: Sequence[Array],
+    active: Mask,
+    curves: bool = False,
+    where: Mask | None = None,
 ) -> Readout:
     """Return the ridge regression (penalty 1) of targets on standardised latents.
 
@@ -56,6 +60,7 @@ def fit_readout(
         curves: read a sum of piecewise linear curves, one of each latent, with knots at eight of
             its quantiles. Like the linear one it can meet combinations of latents that it was not
             fitted on, which nearest neighbours cannot.
+        where: (N, K) which of the images each factor is fitted on; all unless given.
     """
     x = np.asarray(latents, dtype=np.float64)
     centre, width = x[:, active].mean(axis=0), x[:, active].std(axis=0)
@@ -64,15 +69,20 @@ def fit_readout(
     inner = np.linspace(0, 1, KNOTS + 2)[1:-1] if curves else []
     knots = np.quantile((x[:, active] - centre) / width, inner, axis=0).T
     features = _features(x, active, centre, width, knots)
-    means = features.mean(axis=0)
+    weights = []
+    for k, target in enumerate(targets):
+        own = slice(None) if where is None else where[:, k]
+        weights.append(_ridge(features[own], target[own]))
+    return Readout(active, centre, width, knots, weights, total_variance(targets))
+
+
+def _ridge(features: Array, target: Array) -> Array:
+    """Return (1 + F, T): the constant, which is not penalised, and the slopes."""
+    means, constant = features.mean(axis=0), target.mean(axis=0)
     centred = features - means
     gram = centred.T @ centred + RIDGE * np.eye(features.shape[1])
-    weights = []
-    for target in targets:
-        slopes = np.linalg.solve(gram, centred.T @ (target - target.mean(axis=0)))
-        constant = target.mean(axis=0) - means @ slopes
-        weights.append(np.vstack([constant, slopes]))
-    return Readout(active, centre, width, knots, weights, total_variance(targets))
+    slopes = np.linalg.solve(gram, centred.T @ (target - constant))
+    return np.vstack([constant - means @ slopes, slopes])
 
 
 def total_variance(targets: Sequence[Array]) -> Array:
