@@ -101,3 +101,26 @@ def test_images_of_another_shape_are_refused():
     wrong = CompositionInput(torch.zeros(2, 2, 3, 32, 32), torch.zeros(2, dtype=torch.long))
     with pytest.raises(InputError, match=r"expected images of shape \(B, 1, 32, 32\)"):
         made("interp")(wrong)
+
+
+@pytest.mark.parametrize(("freeze", "trained"), [("encoder", "decoder"), ("decoder", "encoder")])
+def test_a_frozen_half_has_no_gradient_and_keeps_its_statistics(freeze, trained, examples):
+    model = made("linear", "kim_bn")
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    kept = model.freeze(freeze)
+    model.train()
+    model(examples, generator()).logits.sum().backward()
+    for name, parameter in model.named_parameters():
+        assert (parameter.grad is not None) == name.startswith(trained), name
+    after = model.state_dict()
+    changed = {key for key in before if not torch.equal(before[key], after[key])}
+    assert changed and all(key.startswith(trained) for key in changed)
+    assert set(kept) == {key for key in before if not key.startswith(trained)}
+    assert all(torch.equal(kept[key], before[key]) for key in kept)
+    assert model.training and not getattr(model, freeze).training
+    assert not model.eval().decoder.training
+
+
+def test_only_a_half_can_be_frozen():
+    with pytest.raises(InputError, match="freeze must be encoder or decoder, got 'operator'"):
+        made("linear").freeze("operator")

@@ -13,6 +13,9 @@ from replearn.models.operators import OPERATORS
 from replearn.models.output import VAEOutput
 from replearn.registry import build
 
+# The half to freeze, and the one that is then trained.
+HALVES = {"encoder": "decoder", "decoder": "encoder"}
+
 
 class AutoEncoder(Network):
     """Images to latents and back; with an operator also the image that two latents make together.
@@ -40,6 +43,7 @@ class AutoEncoder(Network):
     def __init__(self, image_shape: ImageShape) -> None:
         super().__init__(image_shape)
         self.operator = None
+        self._retrained: str | None = None
 
     @property
     def code_size(self) -> int:
@@ -61,6 +65,33 @@ class AutoEncoder(Network):
         """
         sizes = {"latent_size": self.code_size, "n_factors": n_factors}
         self.operator = build(OPERATORS, operator, kind="composition_op", **sizes)
+
+    def freeze(self, half: str) -> dict[str, Tensor]:
+        """Train from now on one half alone, and return the weights of all else, by name.
+
+        Freezing the encoder trains the decoder, and the other way round; what lies between them,
+        such as the operator, stays as it is in both cases, as what the latents mean does. The
+        frozen parts are in evaluation mode: normalisations keep their running statistics.
+
+        Raises:
+            InputError: if `half` is neither "encoder" nor "decoder".
+        """
+        check_half(half)
+        self._retrained = HALVES[half]
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(self._is_retrained(name))
+        return {k: v.clone() for k, v in self.state_dict().items() if not self._is_retrained(k)}
+
+    def train(self, mode: bool = True) -> "AutoEncoder":
+        """Set the mode of all parts that are not frozen; these are in evaluation mode."""
+        super().train(mode)
+        if self._retrained is not None:
+            for name, part in self.named_children():
+                part.train(mode and name == self._retrained)
+        return self
+
+    def _is_retrained(self, name: str) -> bool:
+        return name.partition(".")[0] == self._retrained
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and logvar of q(z|x) for images (N, C, H, W), in float32 under autocast."""
@@ -138,3 +169,9 @@ def sample(mean: Tensor, logvar: Tensor, generator: Generator) -> Tensor:
     """Return one sample of N(mean, diag exp(logvar)), drawn on the generator's device."""
     eps = torch.randn(mean.shape, generator=generator, device=generator.device, dtype=mean.dtype)
     return mean + torch.exp(logvar / 2) * eps.to(mean.device)
+
+
+def check_half(half: str) -> None:
+    """Raise an InputError unless `half` is one that can be frozen."""
+    if half not in HALVES:
+        raise InputError(f"freeze must be {' or '.join(HALVES)}, got {half!r}")

@@ -17,6 +17,7 @@ from typing import Any
 from docopt import DocoptExit, docopt
 from sacred import SETTINGS, Experiment
 from sacred.arg_parser import get_config_updates
+from sacred.config import ConfigDict
 from sacred.run import Run
 from sacred.utils import ensure_wellformed_argv
 
@@ -152,11 +153,16 @@ def make_run(
     updates = whole_numbers(updates or {})
     check_presets(experiment, list(presets))
     base = base_config(experiment, command) if base is None else base
+    sections: Mapping[str, Mapping[str, Any]] = {}
     check_updates(base, updates)
     if updates.get("resume") is not None:
         from replearn.runs.resumption import resumed_config
 
         updates, presets = resumed_config(str(experiment.path), base, updates, presets), []
+    elif "source" in base and command in (None, experiment.default_command):
+        from replearn.runs.finetuning import source_config
+
+        sections, updates = source_config(experiment, base, updates, presets)
     if ancestor is not None:
         # With another number of threads it would not be bit for bit the run that died.
         updates = {"threads": ancestor["config"].get("threads"), **updates}
@@ -167,7 +173,7 @@ def make_run(
         updates["threads"] = torch.get_num_threads()
     elif "threads" in base:
         at_least_one("threads", updates["threads"])
-    run = _create(experiment, command, updates, list(presets), options or {})
+    run = _create(experiment, command, updates, list(presets), options or {}, sections)
     run.captured_out_filter = tidy
     return run
 
@@ -183,8 +189,11 @@ def _create(
     updates: dict[str, Any],
     presets: list[str],
     options: dict[str, Any],
+    sections: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Run:
     """Return Sacred's run, and leave the configurations of the ingredients as they were.
+
+    `sections` are defaults of ingredients in place of their own.
 
     Sacred writes what config hooks fill in into the dictionaries that ingredients were made with:
     the defaults of one loss would turn up in the next.
@@ -194,7 +203,9 @@ def _create(
     parts = [part for part, _ in experiment.traverse_ingredients()]
     before = [(part.configurations, part.named_configs) for part in parts]
     for part in parts:
-        part.configurations = copy.deepcopy(part.configurations)
+        given = (sections or {}).get(str(part.path))
+        own = copy.deepcopy(part.configurations)
+        part.configurations = own if given is None else [ConfigDict(given)]
         part.named_configs = dict(part.named_configs)
     try:
         chosen = replace_specs(experiment, presets, updates)

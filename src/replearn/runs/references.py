@@ -10,7 +10,7 @@ from replearn.runs.database import database_key
 
 # Keys whose value is a run id or a list of them, anywhere in a config, an info or a result; and
 # `id` below `where`.
-KEYS = frozenset({"run", "resume", "resumed_from", "source_run", "source_runs"})
+KEYS = frozenset({"run", "resume", "resumed_from", "source", "source_run", "source_runs"})
 
 
 def renamed(value: Any, new: Callable[[Any], Any], path: tuple[str, ...] = ()) -> Any:

@@ -46,7 +46,12 @@ logging.getLogger("ignite.engine.engine").setLevel(logging.CRITICAL)
 
 
 def train_tracked(
-    run: "Run", config: Mapping[str, Any], model: nn.Module, loss: Loss, task: Task
+    run: "Run",
+    config: Mapping[str, Any],
+    model: nn.Module,
+    loss: Loss,
+    task: Task,
+    kept: Mapping[str, Tensor] | None = None,
 ) -> dict[str, float]:
     """Train `model` as `config` says and return the held-out average of every term of the loss.
 
@@ -59,12 +64,14 @@ def train_tracked(
         run: the Sacred run, whose artifacts and metrics these become.
         model: on its device; its weights are drawn here, from `init_seed`.
         loss: of the model's output and the task's targets.
+        kept: weights that are not drawn, by name.
 
     Raises:
         DivergedError: if a term is not finite.
     """
     with TemporaryDirectory(dir=_work_folder()) as folder:
-        training = _Training(run, config, model, loss, task, _Store(run, Path(folder)))
+        store = _Store(run, Path(folder))
+        training = _Training(run, config, model, loss, task, store, kept or {})
         training.start()
         if training.done < training.stop:
             training.run()
@@ -82,7 +89,7 @@ class _Training:
 
     def __init__(
         self, run: "Run", config: Mapping[str, Any], model: nn.Module, loss: Loss, task: Task,
-        store: "_Store",
+        store: "_Store", kept: Mapping[str, Tensor],
     ):  # fmt: skip
         self.sacred_run, self.config, self.settings = run, config, config["training"]
         self.model, self.loss, self.task, self.store = model, loss, task, store
@@ -90,6 +97,7 @@ class _Training:
         device = next(model.parameters()).device
         init = self.seeds["init"]
         initialise(model, make_generator(init))
+        model.load_state_dict(dict(kept), strict=False)
         loss.bind(getattr(model, "latent_size", 0), make_generator(derive_seed(init, "loss")))
         loss.to(device)
         if self.settings["channels_last"]:
