@@ -4,6 +4,7 @@
 #   study_options "$@"                  size=fast, desk or paper; --help and typos end here
 #   look_for_data NAME...               say which are at hand; --paper wants published files of all
 #   choose_data NAME...                 data=a,b: those to take; with --fast one for a whole study
+#   excluding DATA CONDITION VARIANT MODIFIER...    excluded=(words of a hold-out), if DATA is taken
 #   sweep EXPERIMENT with WORD...       run what is missing of a grid; ids=1,2,3 of all that it has
 #   analyse ANALYSIS with KEY=VALUE...  one analysis; id=7
 #   list_runs WHERE...                  ids=1,2,3 of the finished runs
@@ -21,6 +22,7 @@ size=desk dry='' keep_going='' unfinished='' data='' ids='' id='' taken=0
 options=()                                      # of python -m sweep
 missing=() untaken=()                           # data sets that are left out
 produced=()                                     # analysis:ids
+excluded=()                                     # words of a hold-out
 declare -A at_hand=()                           # data set -> published, twin or missing
 readonly WITH_VALUE=" --cluster --workers --gpus --threads --jobs --cpus --memory --walltime --gres \
 --partition --account --interface --directives --prologue --start-minutes --code "
@@ -104,6 +106,13 @@ choose_data() { # NAME...: data=a,b of those at hand; '' if there is none
   done
   # shellcheck disable=SC2034 # for the study
   data=$(IFS=,; echo "${chosen[*]}")
+}
+
+excluding() { # DATA CONDITION VARIANT MODIFIER...: excluded=(words); 1 if DATA is not among data
+  [[ ,$data, == *,$1,* ]] || return 1
+  excluded=("dataset.$1" "dataset.condition=$2" "dataset.variant=$3")
+  shift 3
+  if [ $# -gt 0 ]; then excluded+=("dataset.modifiers=[$(IFS=,; echo "$*")]"); fi
 }
 
 left_out() { # a sentence for captions, or nothing
