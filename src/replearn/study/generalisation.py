@@ -83,15 +83,20 @@ def generalise(
     scores = scores_of(arrays, data.image_shape)
     step = last_step(config["training"], task)
     for name, value in scores.items():
-        split = "test" if name.startswith("test_") else "val"
-        if not name.startswith(("train_", "matched_")):
-            run.log_scalar(f"{split}.{name.removeprefix('test_')}", value, step)
+        metric = f"test.{name.removeprefix('test_')}" if name.startswith("test_") else f"val.{name}"
+        if not name.startswith(("train_", "matched_")) and metric not in _logged_by(model):
+            run.log_scalar(metric, value, step)
     with TemporaryDirectory() as folder:
         files = [_file(Path(folder), arrays)]
         files += draw_held_out(Path(folder), run, model, task, images, arrays)
         for path in files:
             run.add_artifact(path, path.name)
     return scores
+
+
+def _logged_by(model: Network) -> tuple[str, ...]:
+    """Return the metrics that training x"""
+    return ("val.squared_error", "test.squared_error") if model.kind == "decoder" else ()
 
 
 def measure(
