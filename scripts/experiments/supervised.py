@@ -2,8 +2,7 @@
 
 cd scripts
 python -m experiments.supervised with dataset.mnist dataset.size=32 model.kim
-python -m experiments.supervised with dataset.dsprites target=factors training.regression \
-    dataset.condition=r2r dataset.variant=sqr2tx
+python -m experiments.supervised with dataset.dsprites target=factors training.regression
 """
 
 import sys

@@ -2,7 +2,7 @@
 
 cd scripts
 python -m experiments.unsupervised with dataset.dsprites model.kim training.beta seed=0
-python -m experiments.unsupervised with dataset.dsprites dataset.condition=r2r dataset.variant=sqr2tx
+python -m experiments.unsupervised with dataset.circles dataset.condition=r2r dataset.variant=midpos
 """
 
 import sys
