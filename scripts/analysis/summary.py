@@ -1,4 +1,4 @@
-"""Summarise finished runs and their analyses: a LaTeX table over seeds, and a Hinton panel.
+"""Summarise finished runs and their analyses: LaTeX tables over seeds, and a Hinton panel.
 
 cd scripts
 python -m analysis.summary with where.experiment=unsupervised where.tags=quickstart against.beta=1
@@ -17,7 +17,7 @@ ex.add_config(
     **ANALYSIS,
     where={},  # which training runs
     analyses=None,  # False: the scores of the runs alone, without those of analysis.model
-    columns=None,  # scores to show; None: all that are known
+    columns=None,  # scores of one table; None: tables of all that are known
     against={},  # the row that the others are compared with, by labels of the table: against.beta=1
     caption="Scores on held-out images.",
     at_least={},  # fail unless every run's score is at least this, such as active_latents=3
@@ -30,18 +30,21 @@ ex.add_named_config("fast", {})
 def summarise(where, analyses, columns, against, caption, at_least, at_most, _run):
     """Return how many runs and groups the table has."""
     from replearn.study.against import find_against
+    from replearn.study.columns import NOTES, TITLES, choose_tables
     from replearn.study.panels import draw_hinton_panels
     from replearn.study.results import results_of, twin_note
-    from replearn.study.summary import check_limits, choose_columns, find_study
+    from replearn.study.summary import check_limits, find_study
 
     study = find_study(where, analyses is not False)
     check_limits(study, at_least, at_most)
     groups = study.groups()
-    shown = choose_columns(groups, columns)
+    tables = choose_tables(groups, columns)
     compared = find_against(groups, against, study.data_labels)
     with results_of(_run, "Summary", study.runs) as results:
         note = f"{study.analysis_note()} {twin_note(study.runs)}".strip()
-        results.table("summary", groups, shown, caption, note, compared)
+        for name, shown in tables.items():
+            own = f"{NOTES.get(name, '')} {note}".strip()
+            results.table(name, groups, shown, caption, own, compared, TITLES[name])
         draw_hinton_panels(results, study)
     return {"runs": len(study.runs), "groups": len(groups)}
 

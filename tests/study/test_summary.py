@@ -4,8 +4,9 @@ import pytest
 from safetensors.numpy import save
 
 from replearn.errors import InputError
+from replearn.study.columns import choose_columns
 from replearn.study.selection import find_trained
-from replearn.study.summary import choose_columns, find_study, short_names
+from replearn.study.summary import find_study, short_names
 
 WEIGHTS = {"step-00000020.safetensors": save({})}
 TWIN = {"dataset": {"name": "circles", "is_twin": True}}

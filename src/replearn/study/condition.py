@@ -10,9 +10,9 @@ from replearn.analysis.figures.error_dots import error_dots
 from replearn.analysis.rank_correlation import RankCorrelation, rank_correlation
 from replearn.analysis.statistics import student_interval
 from replearn.analysis.tables import Column
+from replearn.study.columns import SCORES, choose_columns
 from replearn.study.condition_grid import Cell, ConditionGrid, slug
 from replearn.study.results import Results
-from replearn.study.summary import SCORES, choose_columns
 
 # How wrong a model is on images: the first of these that it has of excluded ones, and its unit.
 ERRORS = {
@@ -56,7 +56,7 @@ COLUMNS = (
     Column("test_probe_r2", "probe R², excluded", "", "higher", 2),
     Column("test_encoder_error", "encoder error", "", "lower", 1),
     Column("test_decoder_error", "decoder error", "", "lower", 1),
-    *(SCORES[key] for key in DISENTANGLEMENT),
+    *(SCORES[key] for key in (*DISENTANGLEMENT, "dci_informativeness_chance")),
 )
 # Rows of a figure of clouds.
 _MOST_ROWS = 5

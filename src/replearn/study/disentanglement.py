@@ -97,9 +97,8 @@ def score(
     for name, each in found.items():
         scores |= _flat(name, each)
     notes = dict.fromkeys(each.note for each in found.values() if each.note)
-    dci = found.get("dci")
-    assert dci is None or isinstance(dci, DCI)
-    return Scored({k: v for k, v in scores.items() if np.isfinite(v)}, dci, tuple(notes))
+    finite = {key: value for key, value in scores.items() if np.isfinite(value)}
+    return Scored(finite, found.get("dci"), tuple(notes))  # type: ignore[arg-type]
 
 
 def _flat(name: str, found: Any) -> dict[str, float]:

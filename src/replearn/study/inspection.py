@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from replearn.analysis.disentanglement import active_latents
+from replearn.analysis.disentanglement import DCI, active_latents
 from replearn.analysis.figures import (
     hinton,
     image_grid,
@@ -22,11 +22,11 @@ from replearn.analysis.traversal import latent_kl, traversal_values, traverse
 from replearn.dataset.images import ImageDataset
 from replearn.dataset.partition import partition
 from replearn.errors import InputError
-from replearn.models import MODELS
 from replearn.runs.run import Run
-from replearn.study.disentanglement import Scored, score
+from replearn.study.disentanglement import score
 from replearn.study.probes import Probe, decode, encode, probe_of, reconstruct
 from replearn.study.results import Results
+from replearn.study.selection import AUTO_ENCODERS, is_auto_encoder
 
 # What captions call the parts of a data set.
 PARTS = {"training": "training", "held_out": "held-out", "test": "excluded"}
@@ -74,16 +74,10 @@ def check_auto_encoder(run: Run) -> None:
     """Raise an InputError unless a run trained a model with latents and a decoder."""
     name = run.config.get("model", {}).get("name")
     if not is_auto_encoder(run):
-        choices = " or ".join(name for name, model in MODELS.items() if _encodes(model))
         raise InputError(
             f"run {run.id} ({run.experiment}) trained the model {name!r}; this analysis needs an "
-            f"auto-encoder, model.name={choices}"
+            f"auto-encoder, model.name={' or '.join(AUTO_ENCODERS)}"
         )
-
-
-def is_auto_encoder(run: Run) -> bool:
-    """Return whether a run trained a model with latents and a decoder."""
-    return _encodes(MODELS.get(run.config.get("model", {}).get("name")))
 
 
 def encode_run(run: Run, model: nn.Module, data: ImageDataset, n_images: int) -> Codes:
@@ -206,14 +200,12 @@ def score_run(
     if scored.dci is not None:
         arrays["importance"] = scored.dci.importance
         scores["dci_method"] = scored.dci.method
-        _draw_importance(results, codes, active, scored)
+        _draw_importance(results, codes, active, scored.dci)
     results.arrays("codes", **arrays)
     return scores
 
 
-def _draw_importance(results: Results, codes: Codes, active: NDArray, scored: Scored) -> None:
-    found = scored.dci
-    assert found is not None
+def _draw_importance(results: Results, codes: Codes, active: NDArray, found: DCI) -> None:
     figure = hinton(found.importance, codes.factor_names, codes.latent_names, dead=~active)
     text = " ".join([f"Importance of each latent for each factor ({found.method}).", found.note])
     results.figure("hinton", figure, "Importance", text.strip())
@@ -228,7 +220,3 @@ def _decoded(model: nn.Module, probe: Probe) -> NDArray:
 
 def _in_each_category(z: NDArray, d: int) -> NDArray:
     return np.concatenate([np.repeat(z[None, :d], len(z) - d, axis=0), np.eye(len(z) - d)], axis=1)
-
-
-def _encodes(model: Any) -> bool:
-    return getattr(model, "kind", None) == "auto-encoder"

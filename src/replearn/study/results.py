@@ -64,6 +64,7 @@ class Results:
         caption: str,
         note: str = "",
         against: "Against | None" = None,
+        title: str = "Scores",
     ) -> None:
         """Write `name`.tex, a LaTeX file that compiles, and show the table in the report."""
         from replearn.analysis.latex import standalone_document
@@ -72,7 +73,7 @@ class Results:
 
         latex = summary_table(groups, columns, caption, f"tab:{name}", note, against, self.origin)
         self.text(f"{name}.tex", standalone_document(latex))
-        self.sections.append(Section("Scores", [Scores(groups, columns, caption, note, against)]))
+        self.sections.append(Section(title, [Scores(groups, columns, caption, note, against)]))
 
     def arrays(self, name: str, **arrays: NDArray) -> None:
         """Write arrays to `name`.npz, without pickles."""

@@ -7,6 +7,14 @@ from replearn.errors import InputError
 from replearn.runs.query import find_runs
 from replearn.runs.run import Run
 
+# Names of models with latents and a decoder: those that analysis.model looks at.
+AUTO_ENCODERS = ("vae", "cascade_vae", "lie_group_vae")
+
+
+def is_auto_encoder(run: Run) -> bool:
+    """Return whether a run trained a model with latents and a decoder."""
+    return run.config.get("model", {}).get("name") in AUTO_ENCODERS
+
 
 def find_trained(where: Mapping[str, Any]) -> list[Run]:
     """Return the finished runs that match and have kept weights of a model, oldest first.

@@ -5,37 +5,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from replearn.analysis.tables import Column, Group
-from replearn.errors import InputError, nearest
+from replearn.analysis.tables import Group
+from replearn.errors import InputError
 from replearn.runs.config import SEEDS, VOLATILE, canonical, config_hash
 from replearn.runs.query import find_runs
 from replearn.runs.run import Run
 from replearn.runs.where import paths
 from replearn.study.labels import label_values, own_parameters
-from replearn.study.selection import find_trained, without_repetitions
-
-# How the scores that experiments and analyses return are shown.
-SCORES = {
-    column.key: column
-    for column in (
-        Column("loss", "loss", "nats", "lower", 1),
-        Column("reconstruction", "reconstruction", "nats", "lower", 1),
-        Column("reconstruction_ratio", "of mean image's", "", "lower", 2),
-        Column("kl", "KL", "nats", None, 1),
-        Column("total_correlation", "TC", "nats", "lower", 2),
-        Column("latent_total_correlation", "TC of z", "nats", "lower", 2),
-        Column("latent_covariance", "squared covariances", "", "lower", 2),
-        Column("latent_mmd", "MMD² to the prior", "", "lower", 4),
-        Column("active_latents", "active latents", "", None, 1),
-        Column("dci_disentanglement", "D", "", "higher", 2),
-        Column("dci_completeness", "C", "", "higher", 2),
-        Column("dci_informativeness", "I", "", "higher", 2),
-        Column("dci_informativeness_chance", "chance of I", "", None, 2),
-        Column("accuracy", "accuracy", "", "higher", 3),
-        Column("mse", "MSE", "", "lower", 4),
-    )
-}
-
+from replearn.study.selection import find_trained, is_auto_encoder, without_repetitions
 
 # What a label shows where a run has no such setting.
 ABSENT = "–"
@@ -165,11 +142,7 @@ def find_study(where: Mapping[str, Any], with_analyses: bool = True) -> Study:
         for analysis in find_runs(query, database):
             newest[analysis.config["run"]] = analysis
     # analysis.model is for auto-encoders alone.
-    missing = [
-        run.id
-        for run in runs
-        if newest[run.id] is None and run.config.get("model", {}).get("name") == "vae"
-    ]
+    missing = [run.id for run in runs if newest[run.id] is None and is_auto_encoder(run)]
     if missing and any(newest.values()):
         raise InputError(
             f"{len(missing)} of {len(runs)} runs have no finished analysis.model (runs "
@@ -264,21 +237,6 @@ def _group(run: Run) -> str:
 
 def _real_or_twin(run: Run) -> str:
     return "twin" if (run.info.get("dataset") or {}).get("is_twin") else "real"
-
-
-def choose_columns(groups: Sequence[Group], names: Sequence[str] | None) -> list[Column]:
-    """Return the columns to show: those named, else every known score that a group has.
-
-    Raises:
-        InputError: if a name is the score of no group.
-    """
-    there = {key for group in groups for key in group.cells}
-    if names is None:
-        return [column for key, column in SCORES.items() if key in there]
-    for name in names:
-        if name not in there:
-            raise InputError(f"no run has a score {name!r}; {nearest(name, there)}")
-    return [SCORES.get(name, Column(name)) for name in names]
 
 
 def check_limits(study: Study, at_least: Mapping[str, Any], at_most: Mapping[str, Any]) -> None:

@@ -37,6 +37,23 @@ def test_reconstructions_stand_below_their_inputs_in_named_blocks(texts, labels)
     assert shown.index("train") < shown.index("held-out")
 
 
+def test_blocks_have_as_many_rows_as_are_named_and_words_above_columns(texts, labels):
+    block = (pictures(0.0, 0.2), pictures(0.4, 0.6), pictures(0.8, 1.0))
+    figure = reconstructions(
+        {"training": block, "excluded": block[::-1]},
+        ("reference", "command", "model"),
+        above={"training": ["shape", "x"], "excluded": ["y", "y"]},
+    )
+    rows = [[0, 51], [102, 153], [204, 255]]
+    assert greys(figure) == rows + rows[::-1]
+    assert labels(figure.axes[0].yaxis) == ["reference", "command", "model"] * 2
+    words = [text for text in texts(figure) if text.get_text() in ("shape", "x", "y")]
+    assert [text.get_text() for text in words] == ["shape", "x", "y", "y"]
+    # Above its own column and block.
+    assert words[0].xy[0] < words[1].xy[0] == words[3].xy[0]
+    assert words[0].xy[1] == words[1].xy[1] < words[2].xy[1]
+
+
 def test_traversals_are_sorted_by_kl_and_say_it(labels):
     images = np.stack([pictures(*[d / 10] * 3) for d in range(4)])
     figure = traversals(images, [-2.0, 0.0, 2.0], kl=[0.5, 0.001, 2.25, np.nan])
@@ -74,7 +91,8 @@ def test_grid_keeps_bytes_and_colours_and_rows_of_different_length():
         (lambda: image_grid(np.full((1, 2, 1, 8, 8), np.nan)), "NaN or infinite"),
         (lambda: image_grid([pictures(0), pictures(0, size=4)]), "images of one size"),
         (lambda: image_grid([pictures(0)], ["a", "b"]), "1 rows of images need as many labels"),
-        (lambda: reconstructions({"train": (pictures(0), pictures(0, 1))}), "they must be equal"),
+        (lambda: reconstructions({"train": (pictures(0), pictures(0, 1))}), "2 rows of one shape"),
+        (lambda: reconstructions({"train": (pictures(0),)}), r"2 rows of one shape \(input, recon"),
         (lambda: traversals(np.zeros((2, 3, 1, 8, 8)), [1, 2]), r"\(2, 3, 1, 8, 8\) and \(2,\)"),
         (lambda: traversals(np.zeros((2, 1, 1, 8, 8)), [1], [1, 2, 3]), "2 latents need as many"),
     ],
