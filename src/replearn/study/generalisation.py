@@ -239,10 +239,12 @@ def _by_factor(arrays: Mapping[str, NDArray]) -> Arrays:
             errors = arrays.get(f"{part}_{name}_errors")
             if errors is None:
                 continue
-            found[f"{prefix}{name}_r2_by_factor"] = 1 - errors.mean(axis=0)
+            known = ~np.isnan(errors)
+            means = [column[there].mean() if there.any() else np.nan
+                     for column, there in zip(errors.T, known.T, strict=True)]  # fmt: skip
+            found[f"{prefix}{name}_r2_by_factor"] = 1 - np.array(means)
             if name == "prediction":
-                varies = ~np.isnan(errors).all(axis=0)
-                found[f"{part}_prediction_error"] = errors[:, varies].mean(axis=1)
+                found[f"{part}_prediction_error"] = errors[:, known.any(axis=0)].mean(axis=1)
     return found
 
 
