@@ -136,6 +136,13 @@ def similarity_part(quick: bool) -> str:
     return similarity_text(quick)
 
 
+def composition_part(quick: bool) -> str:
+    """What triples of the composition task cost, and their share of a training step."""
+    from benchmark.composition import composition_text
+
+    return composition_text(quick)
+
+
 PARTS: dict[str, Callable[[bool], str]] = {
     "training": training_part,
     "precision": precision_part,
@@ -145,6 +152,7 @@ PARTS: dict[str, Callable[[bool], str]] = {
     "sweeps": sweeps_part,
     "scale": scale_part,
     "similarity": similarity_part,
+    "composition": composition_part,
 }
 # Of the docs; other parts stand in benchmarks.md.
 PAGES = {"datasets": "datasets.md", "scale": "scale.md"}

@@ -44,7 +44,7 @@ class BareLoop:
             marks = [time.perf_counter()]
             x, target = next(batches)
             marks.append(time.perf_counter())
-            with autocast(x.device, self.precision):
+            with autocast(target.device, self.precision):
                 output = self.model(x, generator=self.generator)
                 terms = self.loss(output, target, 0, self.generator)
             marks.append(time.perf_counter())
