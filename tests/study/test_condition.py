@@ -128,6 +128,15 @@ def test_each_condition_has_a_table_with_what_its_runs_have(train, tmp_path):
     assert tables(results)["dsprites_r2r_sqr2tx"][0] == list(scores)
 
 
+def test_labels_that_others_say_already_are_left_out(train):
+    for name, rate in (("vae", 0.1), ("wae_mmd", 0.2)):
+        for operator in ("interp", "fixint"):
+            train(loss={"name": name, "params": {"rate": rate}}, model={"composition_op": operator})
+    assert find_grid({"tags": "study"}).models == [
+        "vae, fixint", "vae, interp", "wae_mmd, fixint", "wae_mmd, interp"
+    ]  # fmt: skip
+
+
 def test_nats_of_two_likelihoods_are_not_compared(train, tmp_path):
     scores = {"squared_error": 3.0, "test_squared_error": 9.0}
     train(result=scores)
@@ -148,7 +157,7 @@ def test_names_and_orders():
     labels = {"loss": "factor_vae", "parameter": "gamma", "value": 20, "operator": "interp"}
     assert model_name(labels) == "factor_vae, gamma 20, interp"
     assert said(RankCorrelation(-0.5, -0.9, 0.25, 7)) == "ρ = −0.50 [−0.90, 0.25], n = 7"
-    assert said(RankCorrelation(np.nan, np.nan, np.nan, 2)) == "n = 2"
+    assert said(RankCorrelation(1.0, np.nan, np.nan, 2)) == "n = 2"
 
 
 def npz(errors):

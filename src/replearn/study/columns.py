@@ -49,6 +49,33 @@ _GENERALISATION = (
     Column("nll", "NLL, held out", "nats", "lower", 1),
     Column("test_nll", "NLL, excluded", "nats", "lower", 1),
 )
+# Of runs that excluded combinations: docs/generalisation.md.
+CONDITION = (
+    *(
+        Column(f"{prefix}{key}", f"{name}, {images}", unit, "lower", 1)
+        for key, name, unit in (
+            ("nll_above_entropy", "NLL above entropy", "nats"),
+            ("squared_error", "squared error", ""),
+        )
+        for prefix, images in (
+            ("train_", "training"),
+            ("", "held out"),
+            ("test_", "excluded"),
+            ("transformed_", "transformed, held out"),
+            ("test_transformed_", "transformed, excluded"),
+        )
+    ),
+    Column("test_ssim", "SSIM, excluded", "", "higher", 3),
+    Column("prediction_r2", "R², held out", "", "higher", 3),
+    Column("test_prediction_r2", "R², excluded", "", "higher", 3),
+    Column("accuracy", "accuracy", "", "higher", 3),
+    Column("test_accuracy", "accuracy, excluded", "", "higher", 3),
+    Column("probe_r2", "probe R²", "", "higher", 2),
+    Column("test_probe_r2", "probe R², excluded", "", "higher", 2),
+    Column("test_encoder_error", "encoder error, excluded", "", "lower", 1),
+    Column("test_decoder_error", "decoder error, excluded", "", "lower", 1),
+    *_DCI,
+)
 TABLES: Mapping[str, Sequence[Column]] = {
     "summary": _SUMMARY,
     "disentanglement": _DISENTANGLEMENT,
@@ -66,7 +93,7 @@ NOTES = {
 }
 # A table stands where a group has the score that it is about.
 _ABOUT = {"disentanglement": "mig", "generalisation": "test_nll"}
-SCORES = {column.key: column for table in TABLES.values() for column in table}
+SCORES = {column.key: column for table in (CONDITION, *TABLES.values()) for column in table}
 
 _ALL_DCI = tuple(column.key for column in _DCI)
 # What never stands without what says how to read it: D = 1 of one latent that tells nothing, MIG

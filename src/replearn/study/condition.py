@@ -9,8 +9,7 @@ from replearn.analysis.figures.clouds import Cloud, cloud_grid
 from replearn.analysis.figures.error_dots import error_dots
 from replearn.analysis.rank_correlation import RankCorrelation, rank_correlation
 from replearn.analysis.statistics import student_interval
-from replearn.analysis.tables import Column
-from replearn.study.columns import SCORES, choose_columns
+from replearn.study.columns import CONDITION, choose_columns
 from replearn.study.condition_grid import Cell, ConditionGrid, slug
 from replearn.study.results import Results
 
@@ -31,33 +30,6 @@ DISENTANGLEMENT = {
     "dci_completeness": "C",
     "dci_informativeness": "I",
 }
-# Columns of a condition's table, if there are such scores.
-COLUMNS = (
-    Column("train_nll_above_entropy", "NLL, training", "nats", "lower", 1),
-    Column("nll_above_entropy", "NLL, held out", "nats", "lower", 1),
-    Column("test_nll_above_entropy", "NLL, excluded", "nats", "lower", 1),
-    Column("train_squared_error", "squared error, training", "", "lower", 1),
-    Column("squared_error", "squared error, held out", "", "lower", 1),
-    Column("test_squared_error", "squared error, excluded", "", "lower", 1),
-    *(
-        Column(f"{prefix}{TRANSFORMED}{key}", f"transformed {name}, {kind}", unit, "lower", 1)
-        for key, name, unit in (
-            ("nll_above_entropy", "NLL", "nats"),
-            ("squared_error", "squared error", ""),
-        )
-        for prefix, kind in list(KINDS.items())[1:]
-    ),
-    Column("test_ssim", "SSIM, excluded", "", "higher", 3),
-    Column("prediction_r2", "R², held out", "", "higher", 3),
-    Column("test_prediction_r2", "R², excluded", "", "higher", 3),
-    Column("accuracy", "accuracy, held out", "", "higher", 3),
-    Column("test_accuracy", "accuracy, excluded", "", "higher", 3),
-    Column("probe_r2", "probe R²", "", "higher", 2),
-    Column("test_probe_r2", "probe R², excluded", "", "higher", 2),
-    Column("test_encoder_error", "encoder error", "", "lower", 1),
-    Column("test_decoder_error", "decoder error", "", "lower", 1),
-    *(SCORES[key] for key in (*DISENTANGLEMENT, "dci_informativeness_chance")),
-)
 # Rows of a figure of clouds.
 _MOST_ROWS = 5
 _PER_LINE = 3
@@ -169,10 +141,10 @@ def write_tables(
         groups = [cell.group for cell in grid.of_condition(condition)]
         there = {key for group in groups for key in group.cells}
         if columns is None:
-            shown = [c for c in COLUMNS if c.key in there and c.key not in unshown]
+            shown = [c for c in CONDITION if c.key in there and c.key not in unshown]
             shown = shown or choose_columns(groups, None)
         else:
-            shown = _named(groups, [key for key in columns if key in there])
+            shown = choose_columns(groups, [key for key in columns if key in there])
         if not shown:
             continue
         name = slug(condition)
@@ -204,18 +176,11 @@ def errors_of(grid: ConditionGrid) -> dict[str, str]:
 
 
 def said(rho: RankCorrelation) -> str:
-    """Return a correlation in words: "ρ = 0.31 [−0.10, 0.63], n = 24"."""
-    if not np.isfinite(rho.value):
+    """Return a correlation in words: "ρ = 0.31 [−0.10, 0.63], n = 24"; n alone of too few runs."""
+    if not np.isfinite(rho.low):
         return f"n = {rho.n}"
-    interval = f" [{rho.low:.2f}, {rho.high:.2f}]" if np.isfinite(rho.low) else ""
-    return f"ρ = {rho.value:.2f}{interval}, n = {rho.n}".replace("-", "\N{MINUS SIGN}")
-
-
-def _named(groups: Sequence, names: Sequence[str]) -> list[Column]:
-    known = {column.key: column for column in COLUMNS}
-    if set(names) & {"dci_disentanglement", "dci_completeness"}:  # which say nothing without I
-        names = [*dict.fromkeys([*names, *DISENTANGLEMENT])]
-    return [known.get(column.key, column) for column in choose_columns(groups, names)]
+    interval = f"[{rho.low:.2f}, {rho.high:.2f}]"
+    return f"ρ = {rho.value:.2f} {interval}, n = {rho.n}".replace("-", "\N{MINUS SIGN}")
 
 
 def _error(cell: Cell, errors: Mapping[str, str]) -> str | None:

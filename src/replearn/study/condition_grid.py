@@ -13,6 +13,8 @@ from replearn.study.summary import ABSENT, Study, find_study, short_names
 
 # What of `dataset` makes a condition beside the data set, in the order of its name.
 HOLDOUT = ("condition", "holdout")
+# What a model is called by, also where other labels tell it apart.
+NAMING = ("experiment", "loss", "parameter", "value", "composition op")
 CONDITION = ("condition", "variant", "holdout", "modifiers", "rebalance")
 
 
@@ -96,16 +98,19 @@ def find_grid(where: Mapping[str, Any], with_analyses: bool = True) -> Condition
 def make_grid(study: Study) -> ConditionGrid:
     """Return the cells of a study: conditions in order of data sets, models in order of names."""
     runs = {run.id: run for run in study.runs}
-    kept = _model_labels(study)
-    several = len({run.experiment for run in study.runs}) > 1
+    groups = study.groups()
+    first = [runs[group.runs[0]] for group in groups]
+    conditions = [condition_of(run) for run in first]
+    own = [study.labels(run) for run in first]
+    if len({run.experiment for run in study.runs}) > 1:
+        own = [{"experiment": run.experiment} | each for run, each in zip(first, own, strict=True)]
+    kept = _telling(_model_labels(study, own[0]), conditions, own)
     cells = []
-    for group in study.groups():
-        own = [runs[i] for i in group.runs]
-        labels = {name: group.labels[name] for name in kept if group.labels.get(name) != ABSENT}
-        if several:
-            labels = {"experiment": own[0].experiment} | labels
-        shown = labels or {"model": _objective(own[0])}
-        cells.append(Cell(condition_of(own[0]), model_name(shown), _labelled(group, shown), own))
+    for group, run, condition, given in zip(groups, first, conditions, own, strict=True):
+        labels = {name: given[name] for name in kept if given.get(name, ABSENT) != ABSENT}
+        labels = labels or {"model": _objective(run)}
+        found = [runs[i] for i in group.runs]
+        cells.append(Cell(condition, model_name(labels), replace(group, labels=labels), found))
     cells.sort(key=lambda cell: (natural(cell.condition), natural(cell.model)))
     return ConditionGrid(study, cells)
 
@@ -149,22 +154,36 @@ def natural(text: str) -> list[Any]:
     return [float(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
-def _model_labels(study: Study) -> list[str]:
+def _model_labels(study: Study, labels: Iterable[str]) -> list[str]:
     """Return the labels that tell models apart: not of the data, nor what follows from them.
 
     Encoders, rates and lengths that a study chooses for each data set say nothing of its models.
     """
     of_data = set(study.data_labels)
     names = {name: path for path, name in short_names(study.varied).items()}
-    sets = {run.config["dataset"]["name"] for run in study.runs}
-    kept = []
-    for name in study.labels(study.runs[0]):
-        if name in of_data:
-            continue
-        path = names.get(name)
-        follows = path is not None and len(sets) > 1 and _follows(path, study.runs)
-        if not follows:
-            kept.append(name)
+    several = len({run.config["dataset"]["name"] for run in study.runs}) > 1
+    return [
+        name
+        for name in labels
+        if name not in of_data
+        and not (several and name in names and _follows(names[name], study.runs))
+    ]
+
+
+def _telling(
+    labels: Sequence[str], conditions: Sequence[str], values: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Return the labels without those that others say already, such as the rate of an objective."""
+
+    def parts(kept: Sequence[str]) -> int:
+        rows = zip(conditions, values, strict=True)
+        return len({(c, *(repr(v.get(name)) for name in kept)) for c, v in rows})
+
+    kept, wanted = list(labels), parts(labels)
+    for name in reversed(labels):
+        others = [other for other in kept if other != name]
+        if name not in NAMING and parts(others) == wanted:
+            kept = others
     return kept
 
 
@@ -176,7 +195,3 @@ def _follows(path: str, runs: Iterable[Run]) -> bool:
 def _objective(run: Run) -> str:
     loss = run.config.get("training", {}).get("loss", {}).get("name")
     return str(loss or run.experiment)
-
-
-def _labelled(group: Group, labels: Mapping[str, Any]) -> Group:
-    return replace(group, labels=dict(labels))
