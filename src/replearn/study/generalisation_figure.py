@@ -50,7 +50,8 @@ def draw_held_out(
     names = _names(data.factor_space, arrays, shown)  # type: ignore[arg-type]
     figure = held_out_figure(data.factor_space, arrays, examples, names)  # type: ignore[arg-type]
     runs = [] if run._id is None else [int(run._id)]
-    caption = caption_line(runs, data.note, data=data.name, n=f"{len(arrays['test_positions'])}")
+    n = len(arrays["test_positions"])
+    caption = caption_line(runs, data.note, data=data.name, excluded_images=n)
     return save_figure(figure, folder, "held_out_combinations", caption)
 
 
