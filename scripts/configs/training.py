@@ -55,7 +55,9 @@ TRAINING_PRESETS = {
         "epochs": 30,
         "steps": None,
     },
-    # Zhu et al. (2021) as in Montero et al. (2022), `training.lievae`; for `model.liegroup`.
+    # Zhu et al. (2021) as in Montero et al. (2022), `training.lievae`; for `model.liegroup`. The
+    # likelihood is that of Zhu et al. for dSprites. Montero et al. have the squared error of an
+    # output without a sigmoid; with one, dSprites trains to black images and stays there.
     "lievae": {
         "loss": {
             "name": "lie_group_vae",
@@ -64,7 +66,6 @@ TRAINING_PRESETS = {
                 "lambda_hessian": 40.0,
                 "lambda_feature": 0.1,
                 "lambda_commute": 0.0,
-                "likelihood": "squared_error",
             },
         },
         "optimizer": {"name": "adam", "params": {"lr": 1e-4}},
