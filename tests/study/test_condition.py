@@ -10,6 +10,7 @@ from safetensors.numpy import save
 from replearn.analysis.rank_correlation import RankCorrelation
 from replearn.analysis.table_origin import read_tables
 from replearn.errors import InputError
+from replearn.study import condition
 from replearn.study.condition import draw_errors, errors_of, said, write_tables
 from replearn.study.condition_examples import _maps_of, draw_maps
 from replearn.study.condition_grid import find_grid, model_name, natural, slug
@@ -189,3 +190,38 @@ def test_maps_are_means_over_seeds(train, tmp_path):
     assert [path.name for path in results.files] == [
         f"map_dsprites_r2r_sqr2tx.{suffix}" for suffix in ("pdf", "png")
     ]
+
+
+class Drawn:
+    """The clouds that would be drawn."""
+
+    def __init__(self, monkeypatch):
+        self.clouds = {}
+        monkeypatch.setattr(condition, "cloud_grid", lambda rows, *_, **__: rows)
+
+    def figure(self, name, rows, title, text=""):
+        self.clouds[name] = [cloud for row in rows for cloud in row]
+
+
+def test_excluded_images_compare_with_those_that_are_as_hard(train, monkeypatch):
+    scores = {f"{p}{key}": 1.0 for p in ("", "test_") for key in condition.HALVES}
+    scores |= {"dci_disentanglement": 0.5, "dci_completeness": 0.5, "dci_informativeness": 0.5}
+    matched = {"matched_nll_above_entropy": 25.0, "matched_encoder_gap": 3.0}
+    beyond = {"condition": "extrp", "variant": "blank_side"}
+    for data, more in ((R2R, matched), (beyond, {})):  # nothing matches a value never trained on
+        train(0, data, result=scores | more)
+    drawn, grid = Drawn(monkeypatch), find_grid({"tags": "study"})
+    condition.draw_disentanglement(drawn, grid)  # type: ignore[arg-type]
+    gaps = {cloud.title: list(cloud.y) for cloud in drawn.clouds["disentanglement"] if cloud.title}
+    assert gaps == {
+        "dsprites r2r sqr2tx": [30.0 - 25.0],
+        "dsprites extrp blank_side": [30.0 - 10.0],
+    }
+    condition.draw_encoder_decoder(drawn, grid)  # type: ignore[arg-type]
+    parts = {
+        cloud.title: (list(cloud.x), list(cloud.y)) for cloud in drawn.clouds["encoder_decoder"]
+    }
+    assert parts == {
+        "dsprites r2r sqr2tx": ([1.0, 3.0], [1.0, 1.0]),
+        "dsprites extrp blank_side": ([1.0, 1.0], [1.0, 1.0]),
+    }

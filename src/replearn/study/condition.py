@@ -30,6 +30,8 @@ DISENTANGLEMENT = {
     "dci_completeness": "C",
     "dci_informativeness": "I",
 }
+# Squared errors that are the encoder's and the decoder's.
+HALVES = ("encoder_gap", "least_error")
 # Rows of a figure of clouds.
 _MOST_ROWS = 5
 _PER_LINE = 3
@@ -74,7 +76,8 @@ def _draw_error(results: Results, grid: ConditionGrid, name: str, key: str, titl
 def draw_disentanglement(results: Results, grid: ConditionGrid) -> dict[str, RankCorrelation]:
     """Draw D, C and I against the generalisation gap, one point a run; return D's correlations.
 
-    The gap is how much larger the error of excluded images is than that of held-out ones.
+    The gap is how much larger the error of excluded images is than that of held-out ones, matched
+    by how hard the named factors' values are (docs/generalisation.md) where these were trained on.
     """
     gap = next(key for key in PICTURE_ERRORS if key in errors_of(grid))
     own = grid.having(gap, f"test_{gap}", *DISENTANGLEMENT)
@@ -82,7 +85,8 @@ def draw_disentanglement(results: Results, grid: ConditionGrid) -> dict[str, Ran
     rows = []
     for condition in own.conditions:
         cells = own.of_condition(condition)
-        y = np.subtract(_all(cells, f"test_{gap}"), _all(cells, gap)).tolist()
+        baseline = f"{_baseline(cells, gap)}{gap}"
+        y = np.subtract(_all(cells, f"test_{gap}"), _all(cells, baseline)).tolist()
         row = []
         for key in DISENTANGLEMENT:
             x = _all(cells, key)
@@ -94,7 +98,8 @@ def draw_disentanglement(results: Results, grid: ConditionGrid) -> dict[str, Ran
     text = (
         "Spearman's ρ over runs with its 95 % interval (Bonett and Wright), which takes runs for "
         f"independent: those of one model are alike. Gap: {ERRORS[gap]} of excluded images less "
-        "that of held-out ones. D, C and I: DCI."
+        "that of held-out ones, matched by factors where their values were trained on. D, C, I: "
+        "DCI."
     )
     unit = {"nll_above_entropy": "nats", "squared_error": "squared error"}[gap]
     for i, page in enumerate(_pages(rows, _MOST_ROWS)):
@@ -106,14 +111,18 @@ def draw_disentanglement(results: Results, grid: ConditionGrid) -> dict[str, Ran
 
 
 def draw_encoder_decoder(results: Results, grid: ConditionGrid) -> None:
-    """Draw the error that encoders make against that of decoders, one point a run and part."""
-    own = grid.having("test_encoder_error", "test_decoder_error", "encoder_error", "decoder_error")
+    """Draw the error that encoders make against that of decoders, one point a run and part.
+
+    The two make the squared error: what is left of it from the best latent of a picture is the
+    decoder's, the rest the encoder's.
+    """
+    own = grid.having(*(f"{prefix}{key}" for prefix in ("", "test_") for key in HALVES))
     clouds = []
     for condition in own.conditions:
         cells = own.of_condition(condition)
         x, y = (
-            [*_all(cells, f"test_{key}"), *_all(cells, key)]
-            for key in ("encoder_error", "decoder_error")
+            [*_all(cells, f"test_{key}"), *_all(cells, f"{_baseline(cells, key)}{key}")]
+            for key in HALVES
         )
         names = _names(cells)
         clouds.append(Cloud(condition, x, y, names * 2, [True] * len(names) + [False] * len(names)))
@@ -124,8 +133,9 @@ def draw_encoder_decoder(results: Results, grid: ConditionGrid) -> None:
             log=True, diagonal=True,
         )  # fmt: skip
         text = (
-            "Squared errors per image. Encoder: what being elsewhere than expected changes in the "
-            "picture; decoder: what is drawn wrongly from the expected latent."
+            "Squared errors per image, whose sum is that of the reconstruction. Decoder: what is "
+            "left from the best latent of a picture; encoder: what its own latent adds. Held out: "
+            "matched by factors where their values were trained on."
         )
         results.figure(f"encoder_decoder{_number(i)}", figure, "Encoder and decoder", text)
 
@@ -196,6 +206,11 @@ def _intervals(
     return [i.mean for i in found], [
         np.nan if i.half_width is None else i.half_width for i in found
     ]
+
+
+def _baseline(cells: Sequence[Cell], key: str) -> str:
+    """Return the prefix of what excluded images compare with: matched, if all runs have it."""
+    return "matched_" if all(len(cell.values(f"matched_{key}")) for cell in cells) else ""
 
 
 def _all(cells: Sequence[Cell], key: str) -> list[float]:
