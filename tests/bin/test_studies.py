@@ -14,6 +14,7 @@ from pymongo import MongoClient
 
 import runs as runs_command
 import sweep as sweep_command
+from replearn.analysis.table_origin import read_tables
 from replearn.sweep.grid import expand
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,20 +93,28 @@ class TestAllStudies:
         lines = [line.strip() for line in done.stdout.splitlines() if line[:3] == "  /"]
         listed = [Path(line.partition(": one folder")[0]) for line in lines]
         assert all(path.exists() for path in listed)
-        assert {"cka_debiased_layers.pdf", "hinton_panel.pdf"} <= {path.name for path in listed}
+        names = {path.name for path in listed}
+        assert {"cka_debiased_layers.pdf", "hinton_panel.pdf", "errors.pdf"} <= names
+        assert {"transformations_dsprites_r2r_sqr2tx.pdf", "map_dsprites_r2r_sqr2tx.pdf"} <= names
 
     def test_every_number_of_their_tables_is_there_and_traced(self, done, database, capsys):
-        summaries = [p for p in sum(tables(done).values(), []) if p.name == "summary.tex"]
-        assert len(summaries) >= len(STUDIES)
-        for path in summaries:
+        scores = {"summary", "condition"}
+        traced = [p for p in sum(tables(done).values(), []) if p.parent.parent.name in scores]
+        assert len(traced) >= len(STUDIES) + 2
+        of_decoding = {str(path) for path in tables(done)["run-decoding"]}
+        for path in traced:
             text = path.read_text()
-            body = text.partition(r"\midrule")[2].partition(r"\bottomrule")[0]
-            rows = [row.split("&") for row in body.strip().splitlines()]
-            assert rows and all(row[-1].strip() in (r"2 \\", r"3 \\") for row in rows)
-            assert not re.search(r"nan|inf|--|missing|\(n =|& *&", body, re.IGNORECASE)
+            (table,) = read_tables(text)
+            labels = len({name for group in table.groups for name in group.labels})
+            rows = [row[labels:] for row in table.entries]
+            assert rows and all(row[-1] in ("2", "3") for row in rows)
+            for row in rows:
+                # True decoders have no latents: no D, nor what else is said of them.
+                assert "--" not in row or str(path) in of_decoding
+                assert not re.search(r"nan|inf|missing|\(n =|& *&", "&".join(row), re.IGNORECASE)
             assert runs_command.main(["trace", str(path), "--recompute"]) == 0
             assert "every number and every label of the file is what" in capsys.readouterr().out
-            last = str(len(rows[0]) - 1)  # before n; the first columns are labels
+            last = str(labels + len(rows[0]) - 1)  # before n
             assert runs_command.main(["trace", str(path), "1", last]) == 0
             shown = {int(i) for i in re.findall(r"\brun (\d+)", capsys.readouterr().out)}
             named = re.search(r"^% [\w ]+=.*: runs ([\d, ]+)$", text, re.MULTILINE)
