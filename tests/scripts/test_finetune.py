@@ -5,7 +5,9 @@ from safetensors.torch import load
 
 from experiments import composition, finetune, supervised, unsupervised
 from replearn.runs.commandline import run_commandline
+from replearn.runs.config import config_hash
 from replearn.runs.query import find_runs, load_run
+from replearn.runs.resolving import Resolver
 from replearn.training.checkpoints import weights_name
 
 SMALL = [
@@ -76,6 +78,8 @@ def test_an_unsupervised_run_is_finetuned_with_other_settings_and_found_by_them(
     assert find_runs({"experiment": "finetune", "model.encoder": "kim_bn"}, database).ids == [
         run.id
     ]
+    planned = Resolver(finetune.ex).resolve([f"source={source.id}", *words])
+    assert config_hash(planned) == run.identity["config_hash"]
     code, again = command(finetune, f"source={run.id}", "freeze=decoder", "training.steps=1")
     assert code == 0 and again.config["task"] == "reconstruction"
     for words, sentence in [
