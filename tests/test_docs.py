@@ -21,7 +21,7 @@ def test_relative_links_and_pictures_exist(page):
     [
         (
             "benchmarks",
-            {"training", "precision", "startup", "queries", "sweeps", "similarity"},
+            {"training", "precision", "startup", "queries", "sweeps", "similarity", "composition"},
             "bin/benchmark",
         ),
         ("scale", {"scale"}, "bin/benchmark scale"),
