@@ -194,6 +194,16 @@ def test_one_latent_of_noise_is_not_complete():
         assert found.disentanglement == found.completeness == 0 and not found.told.any()
 
 
+def test_latents_that_tell_of_one_factor_only_are_not_disentangled_for_that():
+    rng = np.random.default_rng(0)
+    factors = rng.integers(0, 3, (900, 3))
+    codes = 0.4 * factors[:, :1] + rng.standard_normal((900, 4))
+    found = dci(codes, factors)
+    assert found.told.tolist() == [True, False, False]
+    assert found.disentanglement == pytest.approx(0, abs=0.03)
+    assert disentanglement(found.importance * found.told)[0] == pytest.approx(1)
+
+
 def test_a_factor_of_many_values_that_is_nearly_told_counts():
     rng = np.random.default_rng(0)
     factors = rng.integers(0, 30, (150, 2))

@@ -29,10 +29,12 @@ class DCI(LatentScores):
     """Disentanglement, completeness and informativeness: read the three together.
 
     D latents, K factors. A latent or factor without importance has score 0 and weight 0, and so
-    has a factor that is not told: importances of noise are of what was learned by heart.
+    has a factor that is not told, and a latent has no weight for it: importances of noise are of
+    what was learned by heart.
 
     Attributes:
-        disentanglement: mean of `disentanglement_per_latent`, weighted by importance; in [0, 1].
+        disentanglement: mean of `disentanglement_per_latent`, weighted by importance for factors
+            that are told; in [0, 1].
         completeness: mean of `completeness_per_factor`, weighted by importance; in [0, 1].
         informativeness: mean accuracy (R² of the regressions) of the factors on held-out codes.
         informativeness_train: the same on the codes that were fitted.
@@ -130,7 +132,11 @@ def dci(
             told[k] = found.told
         if progress:
             progress("factors", k + 1, f.shape[1])
-    d, per_latent = disentanglement(importance * told)
+    # A row keeps what it has for factors that are not told: without it, a latent that is about
+    # everything and tells of one factor only would be disentangled.
+    per_latent = disentanglement(importance)[1] * told.any()
+    share = (importance * told).sum(axis=1)
+    d = float(per_latent @ share / (share.sum() or 1.0))
     c, per_factor = completeness(importance * told)
     return DCI(
         disentanglement=d,
