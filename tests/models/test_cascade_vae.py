@@ -120,6 +120,10 @@ def test_a_network_that_diverged_is_left_to_its_loss(images):
     with torch.no_grad():
         model.encoder[-1].bias.fill_(float("nan"))
     assert model(images, generator()).logits.isnan().all()
+    model = cascade().train()
+    with torch.no_grad():  # one category alone has no likelihood, the others have the same one
+        model.decoder[0][0].weight[:, 4:] = torch.tensor([0.0, 0.0, 3e38])
+    assert model(images, generator()).logits.isnan().any()
 
 
 def test_layers_have_the_parameters_of_the_network(model):
