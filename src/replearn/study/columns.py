@@ -64,6 +64,7 @@ CONDITION = (
             ("matched_", "matched"),
             ("test_", "excluded"),
             ("transformed_", "transformed, held out"),
+            ("matched_transformed_", "transformed, matched"),
             ("test_transformed_", "transformed, excluded"),
         )
     ),

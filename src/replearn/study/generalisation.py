@@ -211,15 +211,24 @@ def _matched(
     arrays: Mapping[str, NDArray], images: Mapping[str, Images], named: list[int]
 ) -> Arrays:
     """Return `matched_errors` of the excluded images, by the factors that the hold-out names."""
-    space = images["test"].data.factor_space
-    sizes = [space.sizes[k] for k in named]  # type: ignore[union-attr]
-    own, others = (images[part].factors[:, named] for part in ("held_out", "test"))
+    data = images["test"].data
+    sizes = [data.factor_space.sizes[k] for k in named]  # type: ignore[union-attr]
+
+    def factors_of(part: str, name: str) -> NDArray[np.int64]:
+        positions = images[part].positions
+        if name in TRANSFORMED:
+            positions = arrays[f"{part}_transformed_positions"]
+        elif name in SOUGHT and part == "held_out":
+            positions = positions[arrays["held_out_sought"]]
+        return data.factors[positions][:, named]  # type: ignore[index]
+
     found: Arrays = {}
-    for name in (*MEANS, *SOUGHT, "distance", *(f"{each}_errors" for each in BY_FACTOR)):
+    by_factor = (f"{each}_errors" for each in BY_FACTOR)
+    for name in (*MEANS, *SOUGHT, *TRANSFORMED, "distance", *by_factor):
         errors = arrays.get(f"held_out_{name}")
         if errors is None:
             continue
-        factors = own[arrays["held_out_sought"]] if name in SOUGHT else own
+        factors, others = factors_of("held_out", name), factors_of("test", name)
         power = 2 if name == "distance" else 1  # of distances, squares are averaged
         columns = errors.reshape(len(errors), -1) ** power
         # A factor that never varies has no errors at all.

@@ -161,13 +161,17 @@ def least_errors(
 
 @torch.no_grad()
 def transformed_errors(model: nn.Module, likelihood: Likelihood, examples: Batches) -> Arrays:
-    """Return the `image_errors` (n,) of the transformed images of composition examples."""
+    """Return the `image_errors` (n,) of the transformed images of composition examples.
+
+    And their positions: an example of validation or test is known by its target.
+    """
     found: dict[str, list[NDArray]] = defaultdict(list)
     for inputs, target in examples.in_order():
         logits = model(inputs).logits[:, -1]
         for name, values in image_errors(likelihood, logits, target[:, -1]).items():
             found[f"transformed_{name}"].append(values)
-    return {name: np.concatenate(values) for name, values in found.items()}
+    errors = {name: np.concatenate(values) for name, values in found.items()}
+    return {"transformed_positions": examples.indices, **errors}
 
 
 def _tensor(values: NDArray, like: Tensor) -> Tensor:
