@@ -143,6 +143,13 @@ def composition_part(quick: bool) -> str:
     return composition_text(quick)
 
 
+def disentanglement_part(quick: bool) -> str:
+    """What disentanglement metrics cost, and DCI's trees beside scikit-learn's."""
+    from benchmark.disentanglement import disentanglement_text
+
+    return disentanglement_text(quick)
+
+
 PARTS: dict[str, Callable[[bool], str]] = {
     "training": training_part,
     "precision": precision_part,
@@ -153,6 +160,7 @@ PARTS: dict[str, Callable[[bool], str]] = {
     "scale": scale_part,
     "similarity": similarity_part,
     "composition": composition_part,
+    "disentanglement": disentanglement_part,
 }
 # Of the docs; other parts stand in benchmarks.md.
 PAGES = {"datasets": "datasets.md", "scale": "scale.md"}

@@ -25,8 +25,8 @@ def ranked_groups(study: Study) -> list[Group]:
     there = [group for group in found if group is not None]
     if not there:
         raise InputError(
-            "UDR compares runs of one configuration and other seeds: no two of these runs that have "
-            "a finished analysis.model are such"
+            "UDR compares runs of one configuration and other seeds: no two of these runs that "
+            "have a finished analysis.model are such"
         )
     return there
 
