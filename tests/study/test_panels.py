@@ -56,6 +56,22 @@ def test_each_set_of_factors_has_a_panel_with_its_own_names():
     assert text == "Importance: circles, x, y."
 
 
+def test_models_are_lines_and_conditions_columns():
+    kept = Kept()
+    FACTORS["rings"] = FACTORS["circles"]
+    entries = [(data, "beta_vae", {"beta": beta}, seed)
+               for data in ("rings", "circles") for beta in (4, 1) for seed in (1, 0)]  # fmt: skip
+    draw_hinton_panels(kept, study_of(*entries))
+    figure, text = kept.figures["hinton_panel"]
+    assert text.endswith(" The lowest seed of each model and condition.")
+    assert [axes.get_title().split("\n") for axes in figure.axes] == [
+        ["circles", "beta 1", "seed 0"], ["rings", "beta 1", "seed 0"],
+        ["circles", "beta 4", "seed 0"], ["rings", "beta 4", "seed 0"],
+    ]  # fmt: skip
+    tops = [round(axes.get_position().y1, 3) for axes in figure.axes]
+    assert tops[0] == tops[1] > tops[2] == tops[3]
+
+
 def test_diagrams_stand_in_the_order_of_the_table():
     kept = Kept()
     entries = [("circles", "beta_vae", {"beta": b}, s) for b, s in ((8, 1), (16, 0), (8, 0))]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from replearn.analysis.figures import hinton_panel
+from replearn.analysis.figures.images import latent_names
 from replearn.runs.run import Run
 from replearn.study.results import Results
 from replearn.study.summary import ABSENT, Study
@@ -14,8 +15,10 @@ MOST = 36  # diagrams of a panel: what a page of paper shows
 def draw_hinton_panels(results: Results, study: Study) -> None:
     """Draw the importance matrices of the analysed runs side by side, if there are any.
 
-    Runs whose images have other factors stand in a panel of their own. Of more than 36 runs, one
-    of each group of seeds is drawn, and of those at most 36, which the text says.
+    Runs whose images have other factors stand in a panel of their own. Where several models were
+    trained on each of several conditions, the lowest seed of each is drawn, a model a line and a
+    condition a column. Of more than 36 runs, one of each group of seeds is drawn, and of those at
+    most 36, which the text says.
     """
     chosen, note = _chosen(study)
     panels: dict[tuple[str, ...], list[tuple[Run, Any]]] = {}
@@ -28,6 +31,7 @@ def draw_hinton_panels(results: Results, study: Study) -> None:
             factors = tuple(str(name) for name in codes["factor_names"])
             panels.setdefault(factors, []).append((run, codes))
     for i, (factors, entries) in enumerate(panels.items()):
+        entries, across = _as_grid(study, entries)
         titles, shared = _titles([study.labels(run) for run, _ in entries])
         figure = hinton_panel(
             [codes["importance"] for _, codes in entries],
@@ -36,11 +40,42 @@ def draw_hinton_panels(results: Results, study: Study) -> None:
                 for title, (run, _) in zip(titles, entries, strict=True)
             ],
             factors,
+            [_latents(codes) for _, codes in entries],
             dead=[~codes["active"] for _, codes in entries],
+            columns=across,
         )
         name = "hinton_panel" if i == 0 else f"hinton_panel_{i + 1}"
-        text = f"Importance: {', '.join([*shared, *factors])}.{note}"
+        said = " The lowest seed of each model and condition." if across else note
+        text = f"Importance: {', '.join([*shared, *factors])}.{said}"
         results.figure(name, figure, "Importance of latents for factors", text)
+
+
+def _as_grid(
+    study: Study, entries: list[tuple[Run, Any]]
+) -> tuple[list[tuple[Run, Any]], int | None]:
+    """Return a run for each model and condition, line by line, and the number of columns.
+
+    Where not every model has every condition, or there is one of either, all entries and None.
+    """
+    cells: dict[tuple, dict[tuple, tuple[Run, Any]]] = {}
+    for run, codes in entries:
+        labels = study.labels(run)
+        condition = tuple(labels[name] for name in labels if name in study.data_labels)
+        model = tuple(labels[name] for name in labels if name not in study.data_labels)
+        cells.setdefault(model, {}).setdefault(condition, (run, codes))
+    conditions = list(dict.fromkeys(c for line in cells.values() for c in line))
+    if min(len(cells), len(conditions)) < 2 or any(
+        len(x) < len(conditions) for x in cells.values()
+    ):
+        return entries, None
+    return [line[c] for line in cells.values() for c in conditions], len(conditions)
+
+
+def _latents(codes: Any) -> list[str]:
+    """Return the names of the latents; analyses of before they were stored have z₀, z₁ …"""
+    if "latent_names" in codes:
+        return [str(name) for name in codes["latent_names"]]
+    return latent_names(len(codes["active"]))
 
 
 def _chosen(study: Study) -> tuple[list[Run], str]:
