@@ -14,7 +14,7 @@ from replearn.analysis.similarity.inputs import ACTIVATIONS, OUTPUTS, POSTERIORS
 from replearn.errors import InputError
 from replearn.runs.run import Run
 from replearn.study.probes import Probe
-from replearn.study.representations import Representations, Source, targets
+from replearn.study.representations import Representations, Source, has_posterior, targets
 
 # By kind of input: the layer under whose name it stands, and the fields that it is made of.
 _SHOWN = {OUTPUTS: "logits", POSTERIORS: "mean"}
@@ -189,7 +189,7 @@ def labels_of(probe: Probe) -> Tensor:
 
 def _has(run: Run, kind: str) -> bool:
     if kind == POSTERIORS:
-        return run.config["model"]["name"] == "vae"
+        return has_posterior(run)
     loss = (run.config.get("training") or {}).get("loss") or {}
     return run.config.get("target") == "labels" and loss.get("name") == "cross_entropy"
 

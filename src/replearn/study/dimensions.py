@@ -13,6 +13,7 @@ from replearn.analysis.statistics import MIN_SEEDS
 from replearn.analysis.tables import Column, Group
 from replearn.study.comparison import Representations, Source
 from replearn.study.probes import Probe
+from replearn.study.representations import has_posterior
 from replearn.study.results import Results
 from replearn.study.seed_groups import seed_groups
 from replearn.study.summary import seeds_of
@@ -91,7 +92,7 @@ def measure(
         for layer in made:
             label = source.label(layer)
             found[layer] = dimensions(read[label], neighbours, discard, label)
-        if source.run.config["model"]["name"] == "vae":
+        if has_posterior(source.run):
             report = report_latents(source, probe, neighbours)
             of_latents.append([*about, *_latent_row(report)])
             if SAMPLED in layers:

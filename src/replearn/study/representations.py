@@ -15,6 +15,7 @@ from replearn.analysis.cache import (
     representation_keys,
 )
 from replearn.errors import InputError
+from replearn.models import MODELS
 from replearn.runs.config import canonical
 from replearn.runs.rebuild import network_of
 from replearn.runs.run import Run
@@ -173,3 +174,9 @@ def networks(runs: Sequence[Run]) -> dict[int, nn.Module]:
             built[key] = network_of(run)
         found[run.id] = built[key]
     return found
+
+
+def has_posterior(run: Run) -> bool:
+    """Tell whether a run's model is an auto-encoder: its output has mean and logvar."""
+    model = MODELS.get(run.config["model"]["name"])
+    return model is not None and model.kind == "auto-encoder"
