@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from replearn.analysis.disentanglement import active_latents
 from replearn.analysis.generalisation import (
     Expectation,
     fit_expectation,
@@ -94,6 +93,8 @@ def probe_errors(
         latents, images: by part; those of training images are what the probes are fitted on.
         where: (n, K) which of these each factor's probes are fitted on.
     """
+    from replearn.analysis.disentanglement import active_latents
+
     tables = target_tables(space.names, space.sizes, space.values, space.value_names)
     targets = {part: targets_of(each.factors, tables) for part, each in images.items()}
     active = active_latents(latents["train"])
@@ -107,6 +108,8 @@ def probe_errors(
 
 def expectation_of(space: FactorSpace, latents: NDArray, images: Images) -> Expectation | None:
     """Return the fit of expected latents to those of training images; None of too few images."""
+    from replearn.analysis.disentanglement import active_latents
+
     try:
         return fit_expectation(latents, images.factors, space.sizes, active_latents(latents))
     except InputError:
