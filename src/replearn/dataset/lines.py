@@ -6,7 +6,10 @@ from math import prod
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Generator, Tensor
+
+# Of a draw: times a number of images it is still one of 63 bits, and no device has to convert it.
+BITS = 38
 
 
 class Lines:
@@ -57,7 +60,7 @@ class Lines:
 
     def count(self, lines: Tensor) -> Tensor:
         """Return how many members lines of any shape have."""
-        return self._table[lines].long()
+        return self._table.take(lines).long()
 
     def another(self, line: Tensor, own: Tensor, u: Tensor, is_member: Tensor | int = 1) -> Tensor:
         """Return the value of another member of a line (B,), `own` where there is none.
@@ -65,15 +68,15 @@ class Lines:
         Args:
             line: (B,), with a member besides `own`, or with `own` as its member.
             own: (B,) value of the combination on it.
-            u: (B,) uniform draws from [0, 1): they choose one of the members at equal chances.
+            u: (B,) of `draws`: they choose one of the members at equal chances.
             is_member: (B,) whether that combination is a member: 1 or 0.
         """
-        n = self._table[line]
-        drawn = (u * (n - is_member)).long()
-        value, last = self._table[line + 1 + drawn], self._table[line + n]
+        n = self._table.take(line).long()
+        drawn, first = share(u, n - is_member), line + 1
+        value, last = self._table.take(first + drawn).long(), self._table.take(line + n).long()
         # Of n members that include this one the first n - 1 are drawn from, and its own place
         # stands for the last.
-        return torch.where(value == own, last, value).long()
+        return torch.where(value == own, last, value)
 
     def moved(self, lines: Tensor, factor: Tensor | int, change: Tensor) -> Tensor:
         """Return lines (K, B) of combinations whose value of a factor changes by (B,)."""
@@ -89,12 +92,24 @@ class Lines:
         Args:
             values: (K, B) of members.
             factor: (B,) the factor that keeps its value.
-            u: (K, B) uniform draws.
+            u: (K, B) of `draws`.
             where: (K, B) which factors to resample, all by default.
         """
         lines, changed = self.of(values), list(values)
+        kept = torch.arange(len(values), device=values.device)[:, None] == factor
+        if where is not None:
+            kept = kept | ~where
         for k, own in enumerate(values):
-            kept = factor == k if where is None else (factor == k) | ~where[k]
-            changed[k] = torch.where(kept, own, self.another(lines[k], own, u[k]))
+            changed[k] = torch.where(kept[k], own, self.another(lines[k], own, u[k]))
             lines = self.moved(lines, k, changed[k] - own)
         return torch.stack(changed)
+
+
+def draws(shape: tuple[int, ...], generator: Generator) -> Tensor:
+    """Return uniform whole numbers that `share` takes, on the generator's device."""
+    return torch.randint(2**BITS, shape, generator=generator, device=generator.device)
+
+
+def share(u: Tensor, n: Tensor) -> Tensor:
+    """Return one of 0 ... n - 1 for each of the `draws`, at equal chances."""
+    return (u * n) >> BITS

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from replearn.dataset.lines import Lines
+from replearn.dataset.lines import Lines, draws, share
 from replearn.errors import InputError
 
 COMMANDS = ("resampled", "any")
@@ -173,8 +173,7 @@ class Triples:
 
     def _draws(self, positions: Tensor, generator: Generator) -> Tensor:
         """Return uniform draws (K + 3, B), the same on every device."""
-        shape = (len(self.sizes) + 3, len(positions))
-        return torch.rand(shape, generator=generator, dtype=torch.float64).to(self.device)
+        return draws((len(self.sizes) + 3, len(positions)), generator).to(self.device)
 
     def _of(self, positions: Tensor) -> Tensor:
         """Return the factor values (K, B) of images (B,)."""
@@ -211,7 +210,7 @@ class Triples:
         """Return training images (B,) with a value of a factor, or any where there is none."""
         order, begins = self._by_value
         begin, end = begins[factor, value], begins[factor, value + 1]
-        drawn = begin + (u * (end - begin)).long()
+        drawn = begin + share(u, end - begin)
         return order[factor, drawn.clamp_(max=order.shape[1] - 1)].long()
 
 
@@ -231,5 +230,5 @@ def _rows(table: Tensor, factor: Tensor) -> Tensor:
 
 def _choose(options: Tensor, u: Tensor) -> Tensor:
     """Return the number (B,) of one of the options (K, B) that are True, at equal chances."""
-    drawn = (u * options.sum(0)).long()
+    drawn = share(u, options.sum(0))
     return (options.cumsum(0) <= drawn).sum(0).clamp_(max=len(options) - 1)
