@@ -129,6 +129,16 @@ def test_each_condition_has_a_table_with_what_its_runs_have(train, tmp_path):
     assert tables(results)["dsprites_r2r_sqr2tx"][0] == list(scores)
 
 
+def test_which_half_errs_is_a_table_of_its_own(train, tmp_path):
+    halves = {"test_probe_r2": 0.5, "test_encoder_gap": 2.0, "test_least_error": 3.0}
+    train(result={**halves, "matched_nll_above_entropy": 20.0})
+    results = Results(tmp_path, "", {"database": "x", "key": "y", "analysis": 1})
+    write_tables(results, find_grid({"tags": "study"}), None, "", "")
+    errors, parts = (keys for keys, _ in tables(results).values())
+    assert errors == [f"{prefix}nll_above_entropy" for prefix in ("", "matched_", "test_")]
+    assert parts == list(halves)
+
+
 def test_labels_that_others_say_already_are_left_out(train):
     for name, rate in (("vae", 0.1), ("wae_mmd", 0.2)):
         for operator in ("interp", "fixint"):

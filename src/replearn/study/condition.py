@@ -21,10 +21,14 @@ ERRORS = {
     "accuracy": "accuracy",
     "loss": "loss",
 }
-KINDS = {"train_": "training", "": "held out", "test_": "excluded"}
+KINDS = {"train_": "training", "": "held out", "matched_": "matched", "test_": "excluded"}
 # Of pictures: nats of several likelihoods do not compare, squared errors do.
 PICTURE_ERRORS = ("nll_above_entropy", "squared_error")
 TRANSFORMED = "transformed_"
+AS_HARD = (
+    "Matched: what excluded images would have if they were as hard as their parts; where there is "
+    "no such thing (extrapolation), held-out images."
+)
 DISENTANGLEMENT = {
     "dci_disentanglement": "D",
     "dci_completeness": "C",
@@ -98,8 +102,7 @@ def draw_disentanglement(results: Results, grid: ConditionGrid) -> dict[str, Ran
     text = (
         "Spearman's ρ over runs with its 95 % interval (Bonett and Wright), which takes runs for "
         f"independent: those of one model are alike. Gap: {ERRORS[gap]} of excluded images less "
-        "that of held-out ones, matched by factors where their values were trained on. D, C, I: "
-        "DCI."
+        f"that of matched ones. {AS_HARD} D, C and I: DCI."
     )
     unit = {"nll_above_entropy": "nats", "squared_error": "squared error"}[gap]
     for i, page in enumerate(_pages(rows, _MOST_ROWS)):
@@ -111,12 +114,11 @@ def draw_disentanglement(results: Results, grid: ConditionGrid) -> dict[str, Ran
 
 
 def draw_encoder_decoder(results: Results, grid: ConditionGrid) -> None:
-    """Draw the error that encoders make against that of decoders, one point a run and part.
+    """Draw the part of the error that is the encoder's against the decoder's, one point a run.
 
-    The two make the squared error: what is left of it from the best latent of a picture is the
-    decoder's, the rest the encoder's.
+    Of excluded images, and of images that are as hard.
     """
-    own = grid.having(*(f"{prefix}{key}" for prefix in ("", "test_") for key in HALVES))
+    own = grid.having(*HALVES, *(f"test_{key}" for key in HALVES))
     clouds = []
     for condition in own.conditions:
         cells = own.of_condition(condition)
@@ -125,17 +127,17 @@ def draw_encoder_decoder(results: Results, grid: ConditionGrid) -> None:
             for key in HALVES
         )
         names = _names(cells)
-        clouds.append(Cloud(condition, x, y, names * 2, [True] * len(names) + [False] * len(names)))
+        filled = [True] * len(names) + [False] * len(names)
+        clouds.append(Cloud(condition, x, y, names * 2, filled))
     for i, page in enumerate(_pages(clouds, _MOST_ROWS * _PER_LINE)):
         rows = list(_pages(page, _PER_LINE))
         figure = cloud_grid(
-            rows, ["encoder error"] * len(rows[0]), "decoder error", ("excluded", "held out"),
+            rows, ["encoder's part"] * len(rows[0]), "decoder's part", ("excluded", "matched"),
             log=True, diagonal=True,
         )  # fmt: skip
         text = (
-            "Squared errors per image, whose sum is that of the reconstruction. Decoder: what is "
-            "left from the best latent of a picture; encoder: what its own latent adds. Held out: "
-            "matched by factors where their values were trained on."
+            "Of the squared error per image, the decoder's part is what the best latent leaves, "
+            f"the encoder's what another latent adds. {AS_HARD}"
         )
         results.figure(f"encoder_decoder{_number(i)}", figure, "Encoder and decoder", text)
 
@@ -143,24 +145,33 @@ def draw_encoder_decoder(results: Results, grid: ConditionGrid) -> None:
 def write_tables(
     results: Results, grid: ConditionGrid, columns: Sequence[str] | None, caption: str, note: str
 ) -> None:
-    """Write a table for each condition: a row a model, the mean over seeds with its interval."""
-    taken: set[str] = set()
+    """Write tables for each condition: a row a model, the mean over seeds with its interval.
+
+    One of errors and D, C and I; and one of what says which half of the network errs.
+    """
     _, other = sorted(PICTURE_ERRORS, key=list(errors_of(grid)).index)
     unshown = {f"{prefix}{task}{other}" for prefix in KINDS for task in ("", TRANSFORMED)}
+    known = [column for column in CONDITION if column.key not in unshown]
+    of_halves = [column for column in known if column.key.endswith(("probe_r2", *HALVES))]
+    names: dict[str, int] = {}
     for condition in grid.conditions:
         groups = [cell.group for cell in grid.of_condition(condition)]
         there = {key for group in groups for key in group.cells}
-        if columns is None:
-            shown = [c for c in CONDITION if c.key in there and c.key not in unshown]
-            shown = shown or choose_columns(groups, None)
-        else:
-            shown = choose_columns(groups, [key for key in columns if key in there])
-        if not shown:
-            continue
         name = slug(condition)
-        name = name if name not in taken else f"{name}_{len(taken)}"
-        taken.add(name)
-        results.table(name, groups, shown, f"{condition}. {caption}".strip(), note)
+        names[name] = names.get(name, 0) + 1
+        name += f"_{names[name]}" if names[name] > 1 else ""
+        words = f"{condition}. {caption}".strip()
+        if columns is not None:
+            shown = choose_columns(groups, [key for key in columns if key in there])
+        else:
+            shown = [c for c in known if c.key in there and c not in of_halves]
+            shown = shown or choose_columns(groups, None)
+        if shown:
+            results.table(name, groups, shown, words, note)
+        halves = [column for column in of_halves if column.key in there]
+        own = [group for group in groups if any(group.values(c.key) for c in halves)]
+        if columns is None and own:
+            results.table(f"{name}_halves", own, halves, f"Encoder and decoder: {words}", note)
 
 
 def check_columns(grid: ConditionGrid, columns: Sequence[str] | None) -> None:

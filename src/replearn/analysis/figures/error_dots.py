@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from replearn.analysis.figures.style import (
+    COLOURS,
     FAINT,
     INK,
     TEXT_WIDTH,
@@ -20,9 +21,14 @@ from replearn.analysis.figures.style import (
 )
 from replearn.errors import InputError
 
-# Of the kinds, in their order: the last one is what a reader looks for.
-_MARKS = (("^", "0.62"), ("o", "#0072B2"), ("s", "#D55E00"))
-_ROW, _BETWEEN, _NARROWEST = 0.24, 0.14, 1.2  # inches
+# Kinds of images in their order, their markers and colours; the last is what a reader looks for.
+KINDS = {
+    "training": ("^", "0.62"),
+    "held out": ("o", COLOURS[0]),
+    "matched": ("D", COLOURS[2]),
+    "excluded": ("s", COLOURS[1]),
+}
+_ROW, _BETWEEN, _NARROWEST = 0.3, 0.14, 1.2  # inches
 
 
 @styled()
@@ -41,18 +47,19 @@ def error_dots(
     Args:
         rows: M names, such as models, the first on top.
         panels: condition -> kind of images -> values (M,) and half widths (M,) of their intervals,
-            both in one unit; NaN where there is none. At most 3 kinds, the same in all panels.
+            both in one unit; NaN where there is none. Kinds are some of KINDS.
         x_title: what the values are, with the unit.
         note: a line below the panels.
 
     Raises:
         InputError: if there is nothing to draw, or a kind has not one value for each row.
     """
-    kinds = list(dict.fromkeys(kind for panel in panels.values() for kind in panel))
-    if not rows or not kinds or len(kinds) > len(_MARKS):
+    given = dict.fromkeys(kind for panel in panels.values() for kind in panel)
+    kinds = [kind for kind in KINDS if kind in given]
+    if not rows or not kinds or len(kinds) < len(given):
         raise InputError(
-            f"a figure of errors needs rows and one to {len(_MARKS)} kinds of images, got "
-            f"{len(rows)} and {len(kinds)}."
+            f"a figure of errors needs rows, and kinds of images among {', '.join(KINDS)}; got "
+            f"{len(rows)} rows and {', '.join(given) or 'no kind'}."
         )
     drawn = {
         (name, kind): _checked(name, kind, panels[name][kind], len(rows))
@@ -65,10 +72,11 @@ def error_dots(
     width = min(2.4, (TEXT_WIDTH - 1.2) / line - _BETWEEN)
     height = _ROW * len(rows)
     for p, name in enumerate(panels):
-        down = p // line * (height + 0.55)
-        axes = inch_axes(figure, p % line * (width + _BETWEEN), -down, width, height)
+        bottom = -(p // line) * (height + 0.55)
+        axes = inch_axes(figure, p % line * (width + _BETWEEN), bottom, width, height)
         for kind in panels[name]:
-            _draw(axes, *drawn[name, kind], kinds.index(kind), len(kinds), limits[0])
+            down = (kinds.index(kind) - (len(kinds) - 1) / 2) * 0.8 / len(kinds)
+            _draw(axes, *drawn[name, kind], kind, down, limits[0])
         axes.set_xscale("log" if log else "linear")
         axes.set_xlim(*limits)
         axes.set_ylim(len(rows) - 0.5, -0.5)
@@ -118,10 +126,10 @@ def _limits(
 
 
 def _draw(
-    axes: Axes, values: np.ndarray, half: np.ndarray, k: int, n_kinds: int, low: float
+    axes: Axes, values: np.ndarray, half: np.ndarray, kind: str, down: float, low: float
 ) -> None:
-    marker, colour = _MARKS[k + len(_MARKS) - n_kinds]
-    at = np.arange(len(values)) + (k - (n_kinds - 1) / 2) * 0.26
+    marker, colour = KINDS[kind]
+    at = np.arange(len(values)) + down
     left = np.maximum(values - half, low)
     axes.hlines(at, left, values + half, color=colour, lw=1.0, gid="interval")
     axes.scatter(
@@ -131,10 +139,9 @@ def _draw(
 
 
 def _legend(axes: Axes, kinds: Sequence[str]) -> None:
-    marks = _MARKS[len(_MARKS) - len(kinds) :]
     handles = [
         Line2D([], [], ls="", marker=marker, ms=4, mec="white", mew=0.3, mfc=colour, color=INK)
-        for marker, colour in marks
+        for marker, colour in map(KINDS.__getitem__, kinds)
     ]
     axes.legend(
         handles, kinds, loc="upper left", bbox_to_anchor=(1.01, 1.02), borderaxespad=0,
