@@ -57,6 +57,7 @@ def test_data_without_factors_are_refused_in_one_sentence(command, capsys):
 def test_a_decoder_learns_and_is_tested_on_excluded_combinations(command):
     small = ["dataset.dsprites", "dataset.n=2000", "dataset.condition=r2r", "model.burgess"]
     length = ["dataset.variant=sqr2tx", "training.steps=30", "training.validate_every=10"]
+    length += ["training.n_validation=128"]
     code, run = command(decoding, *small, *length)
     assert code == 0
     assert run.info["n_factors"] == 5
