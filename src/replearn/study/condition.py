@@ -71,7 +71,7 @@ def _draw_error(results: Results, grid: ConditionGrid, name: str, key: str, titl
     }
     seeds = sorted({len(cell.runs) for cell in grid.cells})
     n = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
-    note = f"Means and 95 % Student-t intervals (where there are 3 seeds) over {n} seeds."
+    note = f"Means and, from 3 seeds on, 95 % Student-t intervals over seeds (n = {n})."
     log = key.removeprefix(TRANSFORMED) in PICTURE_ERRORS
     figure = error_dots(models, panels, title, log, note)
     results.figure(name, figure, f"Errors: {title}", note)
@@ -132,8 +132,8 @@ def draw_encoder_decoder(results: Results, grid: ConditionGrid) -> None:
     for i, page in enumerate(_pages(clouds, _MOST_ROWS * _PER_LINE)):
         rows = list(_pages(page, _PER_LINE))
         figure = cloud_grid(
-            rows, ["encoder's part"] * len(rows[0]), "decoder's part", ("excluded", "matched"),
-            log=True, diagonal=True,
+            rows, ["squared error: encoder's part"] * len(rows[0]), "decoder's part",
+            ("excluded", "matched"), log=True, diagonal=True,
         )  # fmt: skip
         text = (
             "Of the squared error per image, the decoder's part is what the best latent leaves, "
