@@ -20,6 +20,7 @@ STAGES, DEPTH, RATE = 100, 3, 0.1
 LEAVES = 2**DEPTH
 # Of so many inputs each code has a bin of its own; of more, codes share 255.
 EXACT, BINS = 2000, 255
+_TIE = 1e-6  # gains that differ by less, relatively, are equal
 
 
 class BoostedTrees:
@@ -44,8 +45,7 @@ class BoostedTrees:
         self.start = np.log(share) if len(share) > 2 else np.log(share[1:] / share[:1])
         n, v = len(index), len(self.start)
         target = index[:, None] == np.arange(len(share))[-v:]
-        # Of equal splits LightGBM takes the first latent's.
-        self.order = np.random.default_rng(self.seed).permutation(x.shape[1])
+        rng = np.random.default_rng(self.seed)
         parameters = {
             "objective": "none",
             "num_class": v,
@@ -64,12 +64,15 @@ class BoostedTrees:
             "num_threads": 1,
             "verbosity": -1,
         }
-        data = lightgbm.Dataset(x[:, self.order], index, params=parameters)
+        data = lightgbm.Dataset(x, index, params=parameters)
         self.booster = lightgbm.Booster(parameters, data)
         ones = np.ones((n, v), dtype=np.float32)
         self.fitted, scores = x, np.tile(self.start, (n, 1))
         self.leaves: list[Array] = []
         for _ in range(STAGES):
+            # Of equal splits LightGBM takes the first latent's: let chance say which that is.
+            draw = 1 + _TIE * rng.random(x.shape[1])
+            self.booster.reset_parameter({"feature_contri": draw.tolist()})
             probability = _probabilities(scores)
             residual = target - probability
             if self.booster.update(fobj=lambda *_, r=residual: (_shaped(-r), _shaped(ones))):
@@ -84,8 +87,7 @@ class BoostedTrees:
             self.leaves.append(step * up / np.where(down > 1e-150, down, np.inf))
             scores += self.leaves[-1][place]
         self.scores = scores
-        gains = np.zeros(x.shape[1])
-        gains[self.order] = self.booster.feature_importance("gain")
+        gains = self.booster.feature_importance("gain")
         self.feature_importances_ = gains / (gains.sum() or 1.0)
         return self
 
@@ -105,9 +107,7 @@ class BoostedTrees:
     def _leaves_of(self, x: Array, start: int, stages: int) -> NDArray[np.intp]:
         """Return (N, stages, V): the places in `leaves` that codes (N, D) fall in."""
         v = len(self.start)
-        found = self.booster.predict(
-            x[:, self.order], start_iteration=start, num_iteration=stages, pred_leaf=True
-        )
+        found = self.booster.predict(x, start_iteration=start, num_iteration=stages, pred_leaf=True)
         return np.asarray(found, dtype=np.intp).reshape(len(x), -1, v) * v + np.arange(v)
 
 
