@@ -37,6 +37,13 @@ ex.add_config(
 ex.add_named_config("fast", FAST)
 
 
+@ex.config_hook
+def fill_in(config, command_name, logger):
+    """Write down that factors are regressed normalised, which is the default."""
+    regressed = config["target"] == "factors" and config["training"]["loss"]["name"] == "mse"
+    return {"normalised": True} if regressed and config["normalised"] is None else {}
+
+
 @ex.main
 def train(_run, _config):
     """Return the held-out terms of the loss, and how predictions generalise."""

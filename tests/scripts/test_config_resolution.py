@@ -193,3 +193,13 @@ def test_something_must_be_held_out(validation):
 def test_a_loss_of_another_kind_of_model_is_refused(experiment, loss):
     with pytest.raises(InputError, match=f"the loss '{loss}' is for"):
         config_of({"training": {"loss": {"name": loss}}}, experiment=experiment)
+
+
+@pytest.mark.parametrize(
+    "target, preset, normalised",
+    [("factors", "regression", True), ("factors", "classification", None), ("labels", None, None)],
+)
+def test_normalised_is_written_where_factors_are_regressed(target, preset, normalised):
+    updates = {"target": target, "dataset": {"name": "circles"}}
+    presets = [f"training.{preset}"] if preset else []
+    assert config_of(updates, presets, supervised)["normalised"] is normalised
