@@ -21,7 +21,16 @@ def test_relative_links_and_pictures_exist(page):
     [
         (
             "benchmarks",
-            {"training", "precision", "startup", "queries", "sweeps", "similarity", "composition"},
+            {
+                "training",
+                "precision",
+                "startup",
+                "queries",
+                "sweeps",
+                "similarity",
+                "composition",
+                "disentanglement",
+            },
             "bin/benchmark",
         ),
         ("scale", {"scale"}, "bin/benchmark scale"),
