@@ -54,9 +54,8 @@ def _maps_of(
     run: Run, models: Mapping[str, Sequence[Mapping[str, NDArray]]], name: str
 ) -> "Figure":
     space = DECLARATIONS[run.config["dataset"]["name"]].factor_space
-    assert space is not None  # else nothing could have been excluded
-    maps = {
-        model: [combination_map(space, arrays, name) for arrays in seeds]
+    maps = {  # without factors nothing could have been excluded
+        model: [combination_map(space, arrays, name) for arrays in seeds]  # type: ignore[arg-type]
         for model, seeds in models.items()
     }
     _, excluded, rows, columns = next(iter(maps.values()))[0]

@@ -11,11 +11,10 @@ from replearn.runs.run import Run
 from replearn.runs.where import paths
 from replearn.study.summary import ABSENT, Study, find_study, short_names
 
-# What of `dataset` makes a condition beside the data set, in the order of its name.
+# Keys of `dataset` that exclude combinations of factors.
 HOLDOUT = ("condition", "holdout")
 # What a model is called by, also where other labels tell it apart.
 NAMING = ("experiment", "loss", "parameter", "value", "composition op")
-CONDITION = ("condition", "variant", "holdout", "modifiers", "rebalance")
 
 
 @dataclass(frozen=True)
