@@ -35,6 +35,32 @@ class TripleIndex:
     factor: Tensor
 
 
+@dataclass(frozen=True)
+class Reachable:
+    """Which of n images training images can be transformed into, and how.
+
+    Attributes:
+        usual: (n,), those that have a command that is a training image.
+        others: (n,), those whose command may be another image.
+        commands: the combinations of training images and `others`, among which these have their
+            commands; None where there are no others.
+    """
+
+    usual: NDArray[np.bool_]
+    others: NDArray[np.bool_]
+    commands: Lines | None = None
+
+    @property
+    def either(self) -> NDArray[np.bool_]:
+        """(n,), those of either kind."""
+        return self.usual | self.others
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its tables on the device."""
+        return 0 if self.commands is None else self.commands.nbytes
+
+
 class Triples:
     """Triples whose reference and command are images to train on, drawn by index arithmetic.
 
@@ -80,7 +106,6 @@ class Triples:
         self._members = np.zeros(prod(sizes), bool)
         self._members[codes[training]] = True
         self.lines = Lines(self._members, self.sizes, self.device)
-        self._with_excluded: Lines | None = None
         kind = np.uint8 if max(sizes) < 256 else np.int16
         strides = [[prod(sizes[k + 1 :])] for k in range(len(sizes))]
         self._position, self._is_member, self._values, self._strides = (
@@ -94,33 +119,29 @@ class Triples:
         own = [self._position, self._is_member, self._values]
         if "_by_value" in self.__dict__:
             own += self._by_value
-        lines = [each for each in (self.lines, self._with_excluded) if each is not None]
-        return sum(each.nbytes for each in [*own, *lines])
+        return sum(each.nbytes for each in [*own, self.lines])
 
     def changeable(self, references: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return of which training images (n,) some factor can be changed."""
         counts = self.lines.count(self.lines.of(self._of(torch.as_tensor(references))))
         return (counts > 1).any(0).cpu().numpy()
 
-    def reachable(self, targets: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def reachable(self, targets: NDArray[np.int64]) -> Reachable:
         """Return which images (n,) training images can be transformed into.
 
         A target needs a reference, which differs from it in one factor alone, and a command image
         with its value of that factor. Where no training image has that value (an extrapolation),
         the command is an image like the target: drawn among training images and all those.
-
-        Returns:
-            Which have a command that is a training image, and which one that may be another.
         """
         values = self._of(torch.as_tensor(targets))
         near, seen = self._others(values, self.lines.of(values)) > 0, self._has_value(values)
         wholly, reached = (each.any(0).cpu().numpy() for each in (near & seen, near))
         others = reached & ~wholly
-        if others.any():
-            members = self._members.copy()
-            members[self._code(values[:, torch.from_numpy(others)]).cpu().numpy()] = True
-            self._with_excluded = Lines(members, self.sizes, self.device)
-        return wholly, others
+        if not others.any():
+            return Reachable(wholly, others)
+        members = self._members.copy()
+        members[self._code(values[:, torch.from_numpy(others)]).cpu().numpy()] = True
+        return Reachable(wholly, others, Lines(members, self.sizes, self.device))
 
     def from_references(self, references: Tensor, generator: Generator) -> TripleIndex:
         """Return a triple of each training image (B,), all of whose images are training images.
@@ -141,7 +162,7 @@ class Triples:
             command = self._at(self.lines.resampled(transformed, factor, u[3:]))
         return TripleIndex(references.to(self.device), command, self._at(transformed), factor)
 
-    def to_targets(self, targets: Tensor, generator: Generator) -> TripleIndex:
+    def to_targets(self, targets: Tensor, generator: Generator, reached: Reachable) -> TripleIndex:
         """Return a triple that ends in each image (B,), from a training image and its command.
 
         The factor is drawn among those that lead to the target from a training image and whose
@@ -150,8 +171,9 @@ class Triples:
         the target's are then resampled as in training. On a full grid it is the published law.
 
         Args:
-            targets: of `reachable`.
+            targets: among those that `reached` is of.
             generator: of the draws, on the CPU.
+            reached: what `reachable` says of them.
         """
         values, u = self._of(targets), self._draws(targets, generator)
         lines = self.lines.of(values)
@@ -166,8 +188,8 @@ class Triples:
         if self.command != "any":
             drawn = self._of(command)
             command = self._at(self.lines.resampled(drawn, factor, u[3:], drawn == values))
-        if self._with_excluded is not None:
-            like = self._at(self._with_excluded.resampled(values, factor, u[3:]))
+        if reached.commands is not None:
+            like = self._at(reached.commands.resampled(values, factor, u[3:]))
             command = torch.where(wholly, command, like)
         return TripleIndex(reference, command, targets.to(self.device), factor)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,21 +62,24 @@ def composition_task(
     usable = triples.changeable(images.training.indices)
     counts = {"references": int(usable.sum()), "unchangeable": int((~usable).sum())}
     made: dict[str, Batches | None] = {}
+    extra = 0
     if usable.any():
         draw = triples.from_references
         made["training"] = _examples(_some(images.training, usable), draw, target_only)
     for part, batches in (("held_out", images.held_out), ("test", images.test)):
         if batches is not None:
             targets = getattr(parts, part)
-            usual, others = triples.reachable(targets)
-            counts[f"{part}_targets"] = int((usual | others).sum())
-            counts[f"{part}_unreachable"] = int((~(usual | others)).sum())
-            counts[f"{part}_excluded_commands"] = int(others.sum())
-            usable = np.isin(batches.indices, targets[usual | others])
+            reached = triples.reachable(targets)
+            counts[f"{part}_targets"] = int(reached.either.sum())
+            counts[f"{part}_unreachable"] = int((~reached.either).sum())
+            counts[f"{part}_excluded_commands"] = int(reached.others.sum())
+            extra += reached.nbytes
+            usable = np.isin(batches.indices, targets[reached.either])
             if usable.any():
                 size = min(batches.batch_size, int(usable.sum()))
                 some = _some(replace(batches, batch_size=size), usable)
-                made[part] = _examples(some, triples.to_targets, target_only)
+                draw = partial(triples.to_targets, reached=reached)
+                made[part] = _examples(some, draw, target_only)
     for part, purpose in (("training", "train"), ("held_out", "validate")):
         if part not in made:
             raise InputError(
@@ -83,7 +87,10 @@ def composition_task(
                 f"images of {data.name}: too few differ in one factor alone; take more images"
             )
     if info is not None:
-        info |= {"n_factors": len(space.sizes), "triples": {**counts, "bytes": triples.nbytes}}
+        info |= {
+            "n_factors": len(space.sizes),
+            "triples": {**counts, "bytes": triples.nbytes + extra},
+        }
     return Task(made["training"], made["held_out"], made.get("test"))  # type: ignore[arg-type]
 
 
