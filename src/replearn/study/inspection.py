@@ -41,6 +41,7 @@ class Codes:
         z: (N, D'), what the decoder reads: the means, and in further columns the category that a
             cascade VAE chose, as 1.
         kl: (D,) nats a latent, averaged over the images.
+        positions: (N,) of the images in the data set.
         factors: (N, K) indices, or None.
         factor_names: K names.
     """
@@ -49,6 +50,7 @@ class Codes:
     logvar: NDArray
     z: NDArray
     kl: NDArray
+    positions: NDArray
     factors: NDArray | None
     factor_names: tuple[str, ...]
 
@@ -86,7 +88,8 @@ def encode_run(run: Run, model: nn.Module, data: ImageDataset, n_images: int) ->
     mean, logvar = encode(model, probe)
     names = () if data.factor_space is None else data.factor_space.names
     kl = latent_kl(mean, logvar)
-    return Codes(mean, logvar, _decoded(model, probe), kl, probe.factors, names)
+    z = _decoded(model, probe)
+    return Codes(mean, logvar, z, kl, probe.indices, probe.factors, names)
 
 
 def draw_reconstructions(
@@ -193,6 +196,7 @@ def score_run(
     arrays = {
         "mean": codes.mean, "logvar": codes.logvar, "kl": codes.kl, "active": active,
         "latent_names": np.array(codes.latent_names), "latents": codes.latents,
+        "positions": codes.positions,
     }  # fmt: skip
     if codes.factors is not None:
         arrays |= {"factors": codes.factors, "factor_names": np.array(codes.factor_names)}
