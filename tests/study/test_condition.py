@@ -213,6 +213,16 @@ class Drawn:
         self.clouds[name] = [cloud for row in rows for cloud in row]
 
 
+def test_gaps_of_two_likelihoods_are_of_squared_errors(train, monkeypatch):
+    scores = {"dci_disentanglement": 0.5, "dci_completeness": 0.5, "dci_informativeness": 0.5}
+    scores |= {"squared_error": 3.0, "test_squared_error": 9.0}
+    for loss in (None, {"name": "wae_mmd", "params": {"likelihood": "squared_error"}}):
+        train(loss=loss, result=scores)
+    drawn = Drawn(monkeypatch)
+    condition.draw_disentanglement(drawn, find_grid({"tags": "study"}))  # type: ignore[arg-type]
+    assert [list(cloud.y) for cloud in drawn.clouds["disentanglement"]] == [[6.0, 6.0]] * 3
+
+
 def test_excluded_images_compare_with_those_that_are_as_hard(train, monkeypatch):
     scores = {f"{p}{key}": 1.0 for p in ("", "test_") for key in condition.HALVES}
     scores |= {"dci_disentanglement": 0.5, "dci_completeness": 0.5, "dci_informativeness": 0.5}

@@ -83,7 +83,7 @@ def draw_disentanglement(results: Results, grid: ConditionGrid) -> dict[str, Ran
     The gap is how much larger the error of excluded images is than that of held-out ones, matched
     by how hard the named factors' values are (docs/generalisation.md) where these were trained on.
     """
-    gap = next(key for key in PICTURE_ERRORS if key in errors_of(grid))
+    gap = next(key for key in errors_of(grid) if key in PICTURE_ERRORS)
     own = grid.having(gap, f"test_{gap}", *DISENTANGLEMENT)
     found: dict[str, RankCorrelation] = {}
     rows = []
