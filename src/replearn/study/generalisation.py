@@ -15,13 +15,13 @@ from replearn.analysis.generalisation import (
     bits_per_value,
     by_combination,
     free_of_exclusion,
-    matched_errors,
     spread,
 )
 from replearn.dataset.images import ImageDataset
 from replearn.dataset.partition import Partition, partition
 from replearn.models import Network
 from replearn.study.generalisation_figure import draw_held_out
+from replearn.study.matched import BY_FACTOR, MEANS, SOUGHT, TRANSFORMED, matched
 from replearn.study.predictions import decoded_factors, predicted_factors
 from replearn.study.recombination import (
     Arrays,
@@ -46,12 +46,6 @@ PREFIX = {"train": "train_", "held_out": "", "matched": "matched_", "test": "tes
 LEAST_FITTED = 500
 # Images of each part whose best latents are sought: one in twenty, and at least so many.
 LEAST_SOUGHT = 32
-# Arrays (n,) of images whose mean is a score; of a part of the images; whose root mean square is.
-MEANS = ("nll", "nll_above_entropy", "squared_error", "ssim", "encoder_error", "decoder_error")
-SOUGHT = ("least_error", "encoder_gap")
-TRANSFORMED = tuple(f"transformed_{name}" for name in MEANS[:4])
-# Arrays (n, K) of images and factors: 1 less their mean is an R².
-BY_FACTOR = ("probe", "additive_probe", "prediction")
 COMBINED = ("nll_above_entropy", "squared_error", "ssim", "distance", "prediction_error")
 
 
@@ -116,7 +110,8 @@ def measure(
         of_kind = {"predictor": predicted_factors, "decoder": decoded_factors}[model.kind]
         arrays = of_kind(model, loss, task, images)
     if arrays:
-        arrays |= _matched(arrays, images, named)
+        trained = data.factors[parts.training][:, named]  # type: ignore[index]
+        arrays |= matched(arrays, images, named, trained)
         arrays |= _by_factor(arrays)
         arrays |= _about(data, parts, images, arrays)
     return arrays, images
@@ -205,39 +200,6 @@ def _free(images: Mapping[str, Images], named: list[int]) -> NDArray[np.bool_]:
     free = np.ones(factors.shape, dtype=bool)
     free[:, named] = free_of_exclusion(factors[:, named], tested[:, named])
     return free
-
-
-def _matched(
-    arrays: Mapping[str, NDArray], images: Mapping[str, Images], named: list[int]
-) -> Arrays:
-    """Return `matched_errors` of the excluded images, by the factors that the hold-out names."""
-    data = images["test"].data
-    sizes = [data.factor_space.sizes[k] for k in named]  # type: ignore[union-attr]
-
-    def factors_of(part: str, name: str) -> NDArray[np.int64]:
-        positions = images[part].positions
-        if name in TRANSFORMED:
-            positions = arrays[f"{part}_transformed_positions"]
-        elif name in SOUGHT and part == "held_out":
-            positions = positions[arrays["held_out_sought"]]
-        return data.factors[positions][:, named]  # type: ignore[index]
-
-    found: Arrays = {}
-    by_factor = (f"{each}_errors" for each in BY_FACTOR)
-    for name in (*MEANS, *SOUGHT, *TRANSFORMED, "distance", *by_factor):
-        errors = arrays.get(f"held_out_{name}")
-        if errors is None:
-            continue
-        factors, others = factors_of("held_out", name), factors_of("test", name)
-        power = 2 if name == "distance" else 1  # of distances, squares are averaged
-        columns = errors.reshape(len(errors), -1) ** power
-        # A factor that never varies has no errors at all.
-        there = ~np.isnan(columns).all(axis=0)
-        wanted = np.full((len(others), columns.shape[1]), np.nan)
-        wanted[:, there] = matched_errors(columns[:, there], factors, others, sizes)
-        wanted = np.maximum(wanted, 0) ** 0.5 if name == "distance" else wanted
-        found[f"matched_{name}"] = wanted.reshape(len(wanted), *errors.shape[1:])
-    return found
 
 
 def _by_factor(arrays: Mapping[str, NDArray]) -> Arrays:

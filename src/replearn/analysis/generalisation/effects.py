@@ -57,28 +57,38 @@ def fit_effects(values: ArrayLike, factors: ArrayLike, sizes: Sequence[int]) -> 
 
 
 def matched_errors(
-    errors: ArrayLike, factors: ArrayLike, others: ArrayLike, sizes: Sequence[int]
+    errors: ArrayLike,
+    factors: ArrayLike,
+    others: ArrayLike,
+    sizes: Sequence[int],
+    trained: ArrayLike,
 ) -> Array:
     """Return the errors (n', D) that others would have if combinations were as hard as their parts.
 
     The sum of one effect of each factor on the errors; neighbouring values of a factor with more
-    than eight are taken together. NaN where there are too few images, or none with such a value.
+    than eight are taken together. NaN where there are too few images, or none with such values,
+    and where a value was never trained on: how hard it is, its neighbours do not say.
 
     Args:
         errors: (n, D) of images of training combinations; rows with NaN do not count.
         factors, others: (n, M) and (n', M) factor indices of these and of the others: of the
             factors that the hold-out names.
         sizes: (M,) number of values of each factor.
+        trained: (N, M) factor indices of all training images.
     """
     known = np.asarray(errors, dtype=np.float64)
     there = ~np.isnan(known).any(axis=1)
     groups = np.minimum(np.asarray(sizes), MOST_GROUPS)
     own, wanted = (np.asarray(f) * groups // np.asarray(sizes) for f in (factors, others))
+    nothing = np.full((len(wanted), known.shape[1]), np.nan)
     if not there.any():
-        return np.full((len(wanted), known.shape[1]), np.nan)
+        return nothing
     fit = fit_effects(known[there], own[there], groups.tolist())
-    few = there.sum() < 2 * fit.rank
-    return np.full((len(wanted), known.shape[1]), np.nan) if few else fit.sums(wanted)
+    if there.sum() < 2 * fit.rank:
+        return nothing
+    pairs = zip(np.asarray(others).T, np.asarray(trained).T, strict=True)
+    taught = np.all([np.isin(column, seen) for column, seen in pairs], axis=0)
+    return np.where(taught[:, None], fit.sums(wanted), np.nan)
 
 
 def _indicators(factors: ArrayLike, sizes: tuple[int, ...]) -> Array:
