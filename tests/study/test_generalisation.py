@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from replearn.dataset.images import FactorSpace, ImageDataset
-from replearn.models import Network
+from replearn.models.autoencoder import AutoEncoder
 from replearn.models.output import VAEOutput
 from replearn.study.generalisation import generalise, measure, scores_of
 from replearn.study.task import make_task
@@ -24,7 +24,7 @@ CONFIG = {
 }  # fmt: skip
 
 
-class World(Network):
+class World(AutoEncoder):
     """Each factor has a latent of its own, with noise; images are linear in latents.
 
     Encoder and decoder are exact, but where they are told to fail.
@@ -39,7 +39,7 @@ class World(Network):
         self.shift = torch.zeros(3)  # of latents of excluded combinations
         self.blind = False  # whether the decoder draws the mean image at these
         self.hard = False  # whether it does at all of kind 0
-        self.operator = None
+        self.latent_size = 3
 
     def clean(self, factors):
         """The latents of factors without noise."""

@@ -22,11 +22,13 @@ class AutoEncoder(Network):
 
     A subclass sets `latent_size`, `encoder`, `decoder` and `heads`, and implements `encode`. It may
     override `infer` for other latents or more fields, `output_type` for an output that has them,
-    and `expand` where a decoder reads something else than latents. Then images, examples of the
-    composition task, losses and analyses work with it.
+    `expand` where a decoder reads something else than latents, and `bounded` and `further_codes`
+    where not every code can be one of an image. Then images, examples of the composition task,
+    losses and analyses work with it.
 
     Attributes:
         latent_size: number D of latents that have a posterior: columns of mean and logvar.
+        bounded: whether these lie in (-1, 1), as long as they are not sampled.
         encoder: images to what `encode` makes a posterior of.
         decoder: what `expand` returns to logits.
         operator: latents of reference and command, and the factor's number, to those of the
@@ -36,6 +38,7 @@ class AutoEncoder(Network):
 
     output_type: type[VAEOutput] = VAEOutput
     latent_size: int
+    bounded: bool = False
     encoder: nn.Sequential
     decoder: nn.Sequential
     operator: nn.Module | None
@@ -56,6 +59,17 @@ class AutoEncoder(Network):
         In evaluation mode; a VAE's are the means.
         """
         return self.infer(x)["z"]
+
+    def further_codes(self) -> Tensor:
+        """Return (C, code_size - D): all that the columns of a code after its latents can be."""
+        return torch.zeros(1, self.code_size - self.latent_size)
+
+    def nearest_codes(self, z: Tensor) -> Tensor:
+        """Return the codes nearest to z (N, code_size) that images can have."""
+        latents, others = z[:, : self.latent_size], z[:, self.latent_size :]
+        choices = self.further_codes().to(z)
+        chosen = choices[torch.cdist(others, choices).argmin(1)]
+        return torch.cat([latents.clamp(-1, 1) if self.bounded else latents, chosen], 1)
 
     def compose_with(self, operator: str, n_factors: int) -> None:
         """Make the operator of this name, for `n_factors` factors.

@@ -96,6 +96,15 @@ class CascadeVAE(AutoEncoder):
         """Columns of z: the latents and a column for each category."""
         return self.latent_size + self.n_categories
 
+    @property
+    def _has_categories(self) -> bool:
+        return not self.category_warm_up or int(self.passes) >= self.category_warm_up
+
+    def further_codes(self) -> Tensor:
+        """Return (K, K), a category a row as its indicators; (1, K) zeros as long as none is."""
+        k = self.n_categories
+        return torch.eye(k) if self._has_categories else torch.zeros(1, k)
+
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and logvar (B, D) of the continuous latents, in float32 under autocast."""
         self.check_images(x)
@@ -106,7 +115,7 @@ class CascadeVAE(AutoEncoder):
         """Return z (B, D + K), mean, logvar, category_nll, categories for images (B, C, H, W)."""
         mean, logvar = self.encode(x)
         z = mean if generator is None else sample(mean, logvar, generator)
-        if self.category_warm_up and int(self.passes) < self.category_warm_up:
+        if not self._has_categories:
             nll = categories = z.new_zeros(len(z), self.n_categories)
         else:
             nll = self.category_nll(x, z)

@@ -20,6 +20,7 @@ from replearn.analysis.generalisation import (
 from replearn.dataset.images import ImageDataset
 from replearn.dataset.partition import Partition, partition
 from replearn.models import Network
+from replearn.models.autoencoder import AutoEncoder
 from replearn.study.generalisation_figure import draw_held_out
 from replearn.study.matched import BY_FACTOR, MEANS, SOUGHT, TRANSFORMED, matched
 from replearn.study.predictions import decoded_factors, predicted_factors
@@ -28,6 +29,7 @@ from replearn.study.recombination import (
     Images,
     drawn_from,
     expectation_of,
+    expected_codes,
     least_errors,
     probe_errors,
     reconstruct,
@@ -104,7 +106,7 @@ def measure(
     images = _images(config, data, parts, next(model.parameters()).device)
     model.eval()
     named = _named(data, parts)
-    if model.kind == "auto-encoder":
+    if isinstance(model, AutoEncoder):
         arrays = _of_auto_encoder(model, loss, task, images, named)
     else:
         of_kind = {"predictor": predicted_factors, "decoder": decoded_factors}[model.kind]
@@ -162,7 +164,7 @@ def _images(
 
 
 def _of_auto_encoder(
-    model: Network, loss: Any, task: Task, images: Mapping[str, Images], named: list[int]
+    model: AutoEncoder, loss: Any, task: Task, images: Mapping[str, Images], named: list[int]
 ) -> Arrays:
     """Return errors, latents, expected latents and read-outs of an auto-encoder."""
     sought = max(LEAST_SOUGHT, len(images["held_out"].positions) // 20)
@@ -172,13 +174,13 @@ def _of_auto_encoder(
     where = _free(images, named)
     for part, errors in probe_errors(space, latents, images, where).items():  # type: ignore[arg-type]
         found[part] |= errors
-    expectation = expectation_of(space, latents["train"], images["train"])  # type: ignore[arg-type]
+    size = model.latent_size
+    expectation = expectation_of(space, latents["train"], images["train"], size)  # type: ignore[arg-type]
     arrays: Arrays = {}
     for part, each in images.items():
         expected = None
         if expectation is not None:
-            expected = expectation.expected(each.factors)
-            found[part]["expected"] = expected.astype(np.float32)
+            found[part]["expected"] = expected = expected_codes(model, expectation, each)
             found[part]["distance"] = expectation.distance(latents[part], each.factors)
         if part != "train":
             if expectation is not None and expected is not None:
@@ -188,7 +190,7 @@ def _of_auto_encoder(
             found[part] |= least_errors(model, each, latents[part], expected, sought)
     if expectation is not None:
         arrays |= {"active": expectation.active, "covariance": expectation.covariance}
-    if getattr(model, "operator", None) is not None:
+    if model.operator is not None:
         found["held_out"] |= transformed_errors(model, loss.likelihood, task.held_out)
         found["test"] |= transformed_errors(model, loss.likelihood, task.test)  # type: ignore[arg-type]
     return arrays | {f"{p}_{name}": v for p, each in found.items() for name, v in each.items()}

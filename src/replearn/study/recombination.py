@@ -22,6 +22,7 @@ from replearn.analysis.generalisation import (
 from replearn.analysis.generalisation.image_errors import WINDOW
 from replearn.dataset.images import FactorSpace, ImageDataset
 from replearn.errors import InputError
+from replearn.models.autoencoder import AutoEncoder
 from replearn.study.best_latents import best_latents, drawing_error
 from replearn.training.batches import Batches
 from replearn.training.likelihoods import Likelihood
@@ -106,18 +107,35 @@ def probe_errors(
     return found
 
 
-def expectation_of(space: FactorSpace, latents: NDArray, images: Images) -> Expectation | None:
-    """Return the fit of expected latents to those of training images; None of too few images."""
+def expectation_of(
+    space: FactorSpace, codes: NDArray, images: Images, latent_size: int
+) -> Expectation | None:
+    """Return the fit of expected codes to those of training images; None of too few images.
+
+    Its distances are those of the latents, the first `latent_size` columns: indicators of a
+    category sum to one, which leaves no distance to divide by.
+    """
     from replearn.analysis.disentanglement import active_latents
 
+    active = active_latents(codes) & (np.arange(codes.shape[1]) < latent_size)
     try:
-        return fit_expectation(latents, images.factors, space.sizes, active_latents(latents))
+        return fit_expectation(codes, images.factors, space.sizes, active)
     except InputError:
         return None
 
 
+def expected_codes(model: AutoEncoder, expectation: Expectation, images: Images) -> NDArray:
+    """Return the codes (n, code_size), possible ones, that are expected of images; NaN where none.
+
+    Of a category it is the likeliest, of bounded latents the bound that they would cross.
+    """
+    sums = expectation.expected(images.factors)
+    codes = model.nearest_codes(torch.from_numpy(sums)).numpy()
+    return np.where(np.isnan(sums), np.nan, codes).astype(np.float32)
+
+
 @torch.no_grad()
-def drawn_from(model: nn.Module, images: Images, latents: NDArray, expected: NDArray) -> Arrays:
+def drawn_from(model: AutoEncoder, images: Images, latents: NDArray, expected: NDArray) -> Arrays:
     """Return encoder_error and decoder_error (n,), NaN where no latent is expected.
 
     Args:
@@ -129,14 +147,14 @@ def drawn_from(model: nn.Module, images: Images, latents: NDArray, expected: NDA
         there = ~wanted.isnan().any(dim=1)
         if there.any():
             rows = np.arange(len(latents))[which][there.cpu().numpy()]
-            own = torch.sigmoid(model.decode(z[there]).float())  # type: ignore[operator]
+            own = torch.sigmoid(model.decode(z[there]).float())
             found["encoder_error"][rows] = _numpy(drawing_error(model, wanted[there], own))
             found["decoder_error"][rows] = _numpy(drawing_error(model, wanted[there], x[there]))
     return found
 
 
 def least_errors(
-    model: nn.Module, images: Images, latents: NDArray, expected: NDArray | None, m: int
+    model: AutoEncoder, images: Images, latents: NDArray, expected: NDArray | None, m: int
 ) -> Arrays:
     """Return `sought` (m,), which of the images, their `best_latents` (m, D) and errors (m,).
 
