@@ -165,7 +165,10 @@ def test_what_is_as_hard_where_it_was_trained_on_is_no_failure_to_generalise(wor
 
 
 def test_the_excluded_combinations_are_those_that_are_drawn_and_reported(world):
-    _, arrays, (_, data, _, images) = world(NOISE)
+    _, arrays, (_, data, task, images) = world(NOISE)
+    # Those that training watches.
+    for part in ("held_out", "test"):
+        assert arrays[f"{part}_positions"].tolist() == sorted(getattr(task, part).indices)
     assert arrays["factor_names"].tolist() == ["kind", "x", "y"]
     assert arrays["named"].tolist() == [0, 1]
     excluded = arrays["combinations"][arrays["combination_excluded"]]

@@ -84,6 +84,9 @@ def test_excluded_combinations_are_a_part_of_their_own_and_values_are_drawn_alik
         tested = (of[:, 2] == 1) & (of[:, 0] > 11)
         assert tested.all() if part is task.test else not tested.any()
     assert len(task.test.indices) == len(task.held_out.indices) == 500
+    # Of 52 excluded columns, each equally often.
+    columns = np.bincount(data.factors[task.test.indices, 0])[12:]
+    assert set(columns) == {9, 10}
     steps = islice(task.training.shuffled(5), 20)
     drawn = torch.cat([index for _, index in steps]).numpy()
     assert set(drawn) <= set(task.training.indices)

@@ -15,7 +15,6 @@ from replearn.analysis.generalisation import (
     bits_per_value,
     by_combination,
     free_of_exclusion,
-    spread,
 )
 from replearn.dataset.images import ImageDataset
 from replearn.dataset.partition import Partition, partition
@@ -35,10 +34,9 @@ from replearn.study.recombination import (
     reconstruct,
     transformed_errors,
 )
-from replearn.study.task import Task, some_of
+from replearn.study.task import Task, named_factors, some_excluded, some_of
 from replearn.study.tracked import last_step
 from replearn.training.loss import Loss
-from replearn.training.seeds import derive_seed
 
 if TYPE_CHECKING:
     from sacred.run import Run
@@ -91,7 +89,7 @@ def generalise(
 
 
 def _logged_by(model: Network) -> tuple[str, ...]:
-    """Return the metrics that training x"""
+    """Return the metrics that training logged already: of the same images, the same numbers."""
     return ("val.squared_error", "test.squared_error") if model.kind == "decoder" else ()
 
 
@@ -105,7 +103,7 @@ def measure(
     parts = partition(config["dataset"], data)
     images = _images(config, data, parts, next(model.parameters()).device)
     model.eval()
-    named = _named(data, parts)
+    named = named_factors(data, parts)
     if isinstance(model, AutoEncoder):
         arrays = _of_auto_encoder(model, loss, task, images, named)
     else:
@@ -154,11 +152,10 @@ def _images(
     n, seed = config["training"]["n_validation"], config["dataset"]["split_seed"]
     channels_last = config["training"]["channels_last"]
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    named = data.factors[:, _named(data, parts)]  # type: ignore[index]
     chosen = {
         "train": some_of(parts.training, max(2 * n, LEAST_FITTED), seed),
         "held_out": some_of(parts.held_out, n, seed),
-        "test": spread(parts.test, named[parts.test], n, derive_seed(seed, "excluded")),
+        "test": some_excluded(data, parts, n, seed),
     }
     return {name: Images(data, each, device, layout) for name, each in chosen.items()}
 
@@ -225,7 +222,7 @@ def _about(
     data: ImageDataset, parts: Partition, images: Mapping[str, Images], arrays: Mapping[str, Any]
 ) -> dict[str, NDArray]:
     """Return which images were measured, and the errors by combination of the named factors."""
-    space, named = data.factor_space, _named(data, parts)
+    space, named = data.factor_space, named_factors(data, parts)
     own = {part: each.factors for part, each in images.items()}
     errors = {
         name: (arrays[f"held_out_{name}"], arrays[f"test_{name}"])
@@ -245,11 +242,6 @@ def _about(
         **{f"{part}_positions": each.positions for part, each in images.items()},
         **found,
     }
-
-
-def _named(data: ImageDataset, parts: Partition) -> list[int]:
-    """Return the positions of the factors that the hold-out names."""
-    return [data.factor_space.names.index(name) for name in parts.named]  # type: ignore[union-attr]
 
 
 def _file(folder: Path, arrays: Mapping[str, NDArray]) -> Path:

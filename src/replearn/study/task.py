@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
+from replearn.analysis.generalisation import spread
 from replearn.dataset.altered import altered
 from replearn.dataset.images import ImageDataset
-from replearn.dataset.partition import partition
+from replearn.dataset.partition import Partition, partition
 from replearn.dataset.rebalance import balancing_weights
 from replearn.errors import InputError
 from replearn.runs.rebuild import choose_device, make_dataset
@@ -30,7 +31,8 @@ class Task:
     Attributes:
         training: the examples to train on.
         held_out: examples of the same combinations of factors, to validate on.
-        test: examples of the combinations that a hold-out excludes, or None without one.
+        test: examples of the combinations that a hold-out excludes, each of the factors that it
+            names equally often; None without one.
     """
 
     training: Batches
@@ -96,10 +98,9 @@ def make_task(
         x = on_device.batch(index).contiguous(memory_format=layout)
         return x, x if target is None else target(index)
 
-    size = training["batch_size"]
+    size, n, seed = training["batch_size"], training["n_validation"], section["split_seed"]
 
-    def some(indices: NDArray[np.int64]) -> Batches:
-        chosen = some_of(indices, training["n_validation"], section["split_seed"])
+    def in_any_order(chosen: NDArray[np.int64]) -> Batches:
         # In the order of their factors, images of one batch would be alike: no sample of q(z),
         # which total correlations, covariances and discrepancies are estimated from.
         chosen = np.random.default_rng(derive_seed(0, "held-out order")).permutation(chosen)
@@ -109,9 +110,23 @@ def make_task(
     weights = None if factor is None else balancing_weights(data, factor, parts.training)
     return Task(
         Batches(fetch, parts.training, size, weights),
-        some(parts.held_out),
-        some(parts.test) if len(parts.test) else None,
+        in_any_order(some_of(parts.held_out, n, seed)),
+        in_any_order(some_excluded(data, parts, n, seed)) if len(parts.test) else None,
     )
+
+
+def some_excluded(data: ImageDataset, parts: Partition, n: int, seed: int) -> NDArray[np.int64]:
+    """Return at most `n` of the excluded images, always the same ones, in order.
+
+    Each combination of the factors that the hold-out names comes equally often, as far as it can.
+    """
+    factors = data.factors[parts.test][:, named_factors(data, parts)]  # type: ignore[index]
+    return spread(parts.test, factors, n, derive_seed(seed, "excluded"))
+
+
+def named_factors(data: ImageDataset, parts: Partition) -> list[int]:
+    """Return the positions of the factors that the hold-out names."""
+    return [data.factor_space.names.index(name) for name in parts.named]  # type: ignore[union-attr]
 
 
 def some_of(indices: NDArray[np.int64], n: int, seed: int) -> NDArray[np.int64]:
