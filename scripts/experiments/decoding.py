@@ -17,7 +17,8 @@ from ingredients.training import training_ingredient
 from replearn.paths import root
 from replearn.runs.commandline import run_commandline
 from replearn.runs.rebuild import make_loss, make_model
-from replearn.study.decoding import decoding_task, n_factors
+from replearn.study.decoding import decoding_task
+from replearn.study.factors import declared, n_factors
 from replearn.study.generalisation import generalise
 from replearn.study.task import make_task, prepare
 from replearn.study.tracked import train_tracked
@@ -36,6 +37,13 @@ ex = Experiment(
 )
 ex.add_config(TRAINING_RUN)
 ex.add_named_config("fast", FAST)
+
+
+@ex.config_hook
+def check(config, command_name, logger):
+    """Refuse images without factors before data are loaded and a run exists."""
+    n_factors(declared(config))
+    return {}
 
 
 @ex.main

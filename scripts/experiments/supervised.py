@@ -17,7 +17,7 @@ from replearn.paths import root
 from replearn.runs.commandline import run_commandline
 from replearn.runs.rebuild import make_loss, make_model
 from replearn.study.generalisation import generalise
-from replearn.study.targets import make_targets
+from replearn.study.targets import make_targets, resolve_targets
 from replearn.study.task import make_task, prepare
 from replearn.study.tracked import train_tracked
 
@@ -30,7 +30,7 @@ ex = Experiment(
 ex.add_config(
     {
         **TRAINING_RUN,
-        "target": "labels",  # or "factors"
+        "target": None,  # "labels" or "factors"; None for labels where the data set has some
         "normalised": None,  # False: regress raw values of factors, not centred ones of range 1
     }
 )
@@ -39,9 +39,8 @@ ex.add_named_config("fast", FAST)
 
 @ex.config_hook
 def fill_in(config, command_name, logger):
-    """Write down that factors are regressed normalised, which is the default."""
-    regressed = config["target"] == "factors" and config["training"]["loss"]["name"] == "mse"
-    return {"normalised": True} if regressed and config["normalised"] is None else {}
+    """Write down what is predicted; refuse what is not there before a run exists."""
+    return resolve_targets(config)
 
 
 @ex.main

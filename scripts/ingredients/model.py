@@ -71,7 +71,7 @@ def model_ingredient(name: str, **more: Any) -> Ingredient:
 
             sizes["n_outputs"] = make_targets(data, _run.config, torch.device("cpu")).n_outputs
         if kind == "decoder" or _config.get("composition_op") is not None:
-            from replearn.study.decoding import n_factors
+            from replearn.study.factors import n_factors
 
             sizes["n_factors"] = n_factors(data)
         net = make_model(_config, data.image_shape, **sizes)

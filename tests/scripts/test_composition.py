@@ -94,7 +94,7 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(command, monkeypatch
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["dataset.digits"], "digits has no factors of variation to compose; choose a data set"),
+        (["dataset.digits"], "digits has no factors of variation; choose a data set"),
         (
             ["dataset.dsprites", "model.latent_size=4", "model.composition_op=fixint"],
             "latent_size=4 is less than the 5 factors; choose more latents or",

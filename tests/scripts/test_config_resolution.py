@@ -200,6 +200,11 @@ def test_a_loss_of_another_kind_of_model_is_refused(experiment, loss):
     [("factors", "regression", True), ("factors", "classification", None), ("labels", None, None)],
 )
 def test_normalised_is_written_where_factors_are_regressed(target, preset, normalised):
-    updates = {"target": target, "dataset": {"name": "circles"}}
+    updates = {"target": target, "dataset": {"name": "smallnorb"}}
     presets = [f"training.{preset}"] if preset else []
     assert config_of(updates, presets, supervised)["normalised"] is normalised
+
+
+@pytest.mark.parametrize("name, target", [("digits", "labels"), ("circles", "factors")])
+def test_what_a_data_set_has_is_predicted_unless_said_otherwise(name, target):
+    assert config_of({"dataset": {"name": name}}, experiment=supervised)["target"] == target

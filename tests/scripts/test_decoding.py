@@ -46,8 +46,8 @@ def test_inputs_are_the_factors_of_the_images_that_are_targets():
 
 
 def test_data_without_factors_are_refused_in_one_sentence(command, capsys):
-    code, _ = command(decoding, "dataset.digits", "fast")
-    assert code == 1
+    code, run = command(decoding, "dataset.digits", "fast")
+    assert code == 1 and run is None
     said = capsys.readouterr().err
     assert "digits has no factors of variation; choose a data set that has" in said
     assert "Traceback" not in said
@@ -66,6 +66,11 @@ def test_a_decoder_learns_and_is_tested_on_excluded_combinations(command):
         assert steps.tolist() == [10, 20, 30] and values[-1] < values[0]
     assert run.result["test_loss"] == run.metric("test.loss")[1][-1]
     assert run.result["loss"] == run.result["reconstruction"]
+    # What training logs and what is measured in the end is of the same images.
+    for name in ("", "test_"):
+        logged = run.metric(f"{name.strip('_') or 'val'}.squared_error")[1]
+        assert run.result[f"{name}squared_error"] == pytest.approx(logged[-1], rel=1e-5)
+        assert run.result[f"{name}nll"] == pytest.approx(run.result[f"{name}reconstruction"])
     assert {"nll", "test_nll", "test_nll_above_entropy", "test_ssim"} <= set(run.result)
     model = run.model()
     assert model(torch.zeros(2, 5)).logits.shape == (2, *run.info["image_shape"])

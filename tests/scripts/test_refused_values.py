@@ -62,8 +62,14 @@ def test_values_are_checked_before_data_are_loaded_and_a_run_exists(
 @pytest.mark.parametrize(
     ("updates", "sentence"),
     [
-        ("model.name=vae", "the model 'vae' is one of kind auto-encoder; this experiment trains o"),
+        (
+            "model.name=vae",
+            "the model 'vae' is one of kind auto-encoder; this experiment trains o",
+        ),
         (f"{LOSS}.sizes=[3]", "loss 'cross_entropy' takes no parameter 'sizes'"),
+        ("dataset.circles target=labels", "circles has no labels; choose target=factors"),
+        ("dataset.digits target=factors", "digits has no factors of variation; choose a data set"),
+        ("target=label", "target must be labels or factors, got 'label'"),
         (f"{LOSS}.names=[a]", "loss 'cross_entropy' takes no parameter 'names'"),
     ],
 )

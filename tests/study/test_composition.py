@@ -111,7 +111,7 @@ def test_weights_of_a_balanced_training_stay_with_their_images(circles):
 
 
 def test_what_has_no_triples_is_refused(circles):
-    with pytest.raises(InputError, match="digits has no factors of variation to compose; choose"):
+    with pytest.raises(InputError, match="digits has no factors of variation; choose"):
         composition_task(config(None), load("digits"), CPU)
     with pytest.raises(InputError, match="the run has no test triples: it excludes no combin"):
         example_triples(config(None), circles, 5, "test")

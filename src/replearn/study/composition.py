@@ -10,14 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
-from replearn.dataset import DECLARATIONS
-from replearn.dataset.images import FactorSpace, ImageDataset
+from replearn.dataset.images import ImageDataset
 from replearn.dataset.partition import partition
-from replearn.dataset.triples import TripleIndex, Triples, check_grid
+from replearn.dataset.triples import COMMANDS, TripleIndex, Triples, check_grid
 from replearn.errors import InputError
 from replearn.inputs import CompositionInput
-from replearn.registry import lookup
 from replearn.runs.rebuild import make_model
+from replearn.study.factors import declared, factor_space, factors_of, n_factors
 from replearn.study.learned import vae_scores
 from replearn.study.task import Task, make_task
 from replearn.training.batches import Batch, Batches
@@ -120,17 +119,6 @@ def example_triples(
     return batches.fetch(torch.from_numpy(order[:n]), make_generator(derive_seed(0, "examples")))
 
 
-def factors_of(data: ImageDataset) -> tuple[NDArray[np.int64], FactorSpace]:
-    """Return the factor indices (N, K) of all images, and the names and sizes of the factors.
-
-    Raises:
-        InputError: if the data set has none.
-    """
-    if data.factors is None or data.factor_space is None:
-        raise InputError(_without_factors(data.name))
-    return data.factors, data.factor_space
-
-
 def check_composition(config: Mapping[str, Any]) -> None:
     """Refuse, before data are loaded, what cannot be composed.
 
@@ -139,19 +127,16 @@ def check_composition(config: Mapping[str, Any]) -> None:
             them, or the operator does not fit model and factors.
     """
     check_options(config["command"], config["reconstruct"])
-    declaration = lookup(DECLARATIONS, config["dataset"]["name"], "data set")
-    if declaration.factor_space is None:
-        raise InputError(_without_factors(declaration.name))
-    check_grid(declaration.factor_space.sizes)
+    declaration = declared(config)
+    check_grid(factor_space(declaration).sizes)
     with torch.device("meta"):
-        n_factors = len(declaration.factor_space.sizes)
-        make_model(config["model"], declaration.image_shape, n_factors=n_factors)
+        make_model(config["model"], declaration.image_shape, n_factors=n_factors(declaration))
 
 
 def check_options(command: str, reconstruct: str) -> None:
     """Raise an InputError unless both are known."""
     for name, value, choices in (
-        ("command", command, ("resampled", "any")),
+        ("command", command, COMMANDS),
         ("reconstruct", reconstruct, RECONSTRUCT),
     ):
         if value not in choices:
@@ -194,10 +179,3 @@ def _examples(
         return CompositionInput(images, found.factor, target_only), target
 
     return replace(batches, fetch=fetch)
-
-
-def _without_factors(name: str) -> str:
-    return (
-        f"{name} has no factors of variation to compose; choose a data set that has, such as "
-        f"dsprites"
-    )

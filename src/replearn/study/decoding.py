@@ -11,15 +11,6 @@ from replearn.study.task import Task
 from replearn.training.batches import Batch, Batches
 
 
-def n_factors(data: ImageDataset) -> int:
-    """Return the number of factors of variation.
-
-    Raises:
-        InputError: if the data set has none.
-    """
-    return factor_values(data).shape[1]
-
-
 def decoding_task(task: Task, data: ImageDataset, device: torch.device) -> Task:
     """Return a task whose inputs are the factor values (B, K) of the images, which are targets.
 

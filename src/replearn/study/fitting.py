@@ -10,7 +10,7 @@ from replearn.errors import InputError
 from replearn.models import MODELS
 from replearn.runs.config import canonical
 from replearn.runs.rebuild import dataset_parameters, make_model
-from replearn.study.decoding import n_factors
+from replearn.study.factors import declared, n_factors
 from replearn.study.targets import make_targets
 from replearn.study.task import as_trained, make_task
 
@@ -76,7 +76,7 @@ def _check(config: Mapping[str, Any], data: ImageDataset | None) -> None:
         given["n_outputs"] = 1 if data is None else make_targets(data, config, cpu).n_outputs
     composed = config["model"].get("composition_op") is not None
     if composed or MODELS[config["model"]["name"]].kind == "decoder":
-        given["n_factors"] = 1 if data is None else n_factors(data)
+        given["n_factors"] = n_factors(declared(config) if data is None else data)
     with torch.device("meta"):  # shapes alone: no weights
         make_model(config["model"], _shape(config["dataset"], data), **given)
 

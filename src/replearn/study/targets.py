@@ -11,6 +11,7 @@ from torch import Tensor
 
 from replearn.dataset.images import ImageDataset
 from replearn.errors import InputError
+from replearn.study.factors import declared, factor_space, factors_of
 
 
 @dataclass(frozen=True)
@@ -38,28 +39,16 @@ def make_targets(data: ImageDataset, config: Mapping[str, Any], device: torch.de
     Raises:
         InputError: if the data set has no such targets.
     """
-    target, loss = config["target"], config["training"]["loss"]["name"]
-    if target not in ("labels", "factors"):
-        raise InputError(f"target must be labels or factors, got {target!r}")
-    normalised = config.get("normalised")
-    if normalised is not None and not isinstance(normalised, bool):
-        raise InputError(f"normalised must be True or False, got {normalised!r}")
-    if normalised is not None and (target, loss) != ("factors", "mse"):
-        raise InputError(
-            "normalised is of factors that are regressed; leave it out, or give target=factors "
-            "training.regression"
-        )
-    values = data.labels if target == "labels" else data.factors
-    if values is None:
-        other = "factors" if target == "labels" else "labels"
-        raise InputError(f"{data.name} has no {target}; choose target={other}")
-    if target == "labels":
-        sizes = (max(int(values.max()) + 1, len(data.class_names)),)
+    _check_options(config)
+    loss, normalised = config["training"]["loss"]["name"], config.get("normalised")
+    if config["target"] == "factors":
+        values, space = factors_of(data)
+        sizes, names = space.sizes, list(space.names)
     else:
-        if data.factor_space is None:
-            raise InputError(f"{data.name} has no factor space to predict")
-        sizes = data.factor_space.sizes
-    names = list(data.factor_space.names) if target == "factors" and data.factor_space else None
+        if data.labels is None:
+            raise _without_labels(data.name)
+        values, names = data.labels, None
+        sizes = (max(int(values.max()) + 1, len(data.class_names)),)
     if loss == "mse":
         if names is None:
             numbers = _scaled_labels(values, sizes[0]).to(device)
@@ -70,6 +59,29 @@ def make_targets(data: ImageDataset, config: Mapping[str, Any], device: torch.de
     indices = torch.as_tensor(values, device=device)
     parameters = {} if names is None else {"sizes": list(sizes), "names": names}
     return Targets(lambda index: indices[index.to(device)], sum(sizes), parameters)
+
+
+def resolve_targets(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the target where none is given, and that factors are regressed normalised.
+
+    Labels are predicted where the data set is declared to have classes, else its factors; nothing
+    is loaded.
+
+    Raises:
+        InputError: if the data set is not declared to have the target, or an option is none.
+    """
+    declaration, target = declared(config), config["target"]
+    if target is None:
+        target = "labels" if declaration.class_names else "factors"
+    _check_options({**config, "target": target})
+    if target == "factors":
+        factor_space(declaration)
+    elif not declaration.class_names:
+        raise _without_labels(declaration.name)
+    normalised = config["normalised"]
+    if normalised is None and target == "factors" and config["training"]["loss"]["name"] == "mse":
+        normalised = True
+    return {"target": target, "normalised": normalised}
 
 
 def factor_values(data: ImageDataset, normalised: bool = True) -> Tensor:
@@ -83,15 +95,32 @@ def factor_values(data: ImageDataset, normalised: bool = True) -> Tensor:
     Raises:
         InputError: if the data set has no factors.
     """
-    if data.factors is None or data.factor_space is None:
-        raise InputError(f"{data.name} has no factors of variation; choose a data set that has")
+    factors, space = factors_of(data)
     columns = []
-    for k, column in enumerate(data.factors.T):
-        numbers = data.factor_space.numbers(k)
+    for k, column in enumerate(factors.T):
+        numbers = space.numbers(k)
         if normalised:
             numbers = (numbers - numbers.mean()) / (np.ptp(numbers) or 1)
         columns.append(numbers[column])
     return torch.as_tensor(np.stack(columns, axis=1), dtype=torch.float32)
+
+
+def _check_options(config: Mapping[str, Any]) -> None:
+    target, loss = config["target"], config["training"]["loss"]["name"]
+    if target not in ("labels", "factors"):
+        raise InputError(f"target must be labels or factors, got {target!r}")
+    normalised = config.get("normalised")
+    if normalised is not None and not isinstance(normalised, bool):
+        raise InputError(f"normalised must be True or False, got {normalised!r}")
+    if normalised is not None and (target, loss) != ("factors", "mse"):
+        raise InputError(
+            "normalised is of factors that are regressed; leave it out, or give target=factors "
+            "training.regression"
+        )
+
+
+def _without_labels(name: str) -> InputError:
+    return InputError(f"{name} has no labels; choose target=factors")
 
 
 def _scaled_labels(labels: NDArray[np.int64], n_classes: int) -> Tensor:
