@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from replearn.errors import InputError
-from replearn.models import initialise
+from replearn.models import CascadeVAE, initialise
 from replearn.models.operators import OPERATORS
 
 L, A, B = 10, 5, 7
@@ -83,3 +83,13 @@ def test_as_many_latents_as_factors_are_enough():
 def test_fewer_latents_than_factors_are_refused():
     with pytest.raises(InputError, match="latent_size=4 is less than the 5 factors; choose more"):
         made("fixint", 4)
+
+
+def test_columns_of_a_category_stay_with_the_reference_and_are_no_factors():
+    # Four continuous latents for three factors, and a category of three.
+    model = CascadeVAE((1, 32, 32), "higgins", "higgins", 4, n_categories=3)
+    model.compose_with("fixint", 3)
+    composed = model.operator(torch.zeros(3, 7), torch.ones(3, 7), torch.arange(3))
+    assert torch.equal(composed, torch.eye(3, 7))
+    with pytest.raises(InputError, match="latent_size=4 is less than the 5 factors"):
+        model.compose_with("fixint", 5)

@@ -9,7 +9,7 @@ from replearn.errors import InputError
 from replearn.inputs import CompositionInput
 from replearn.models.architectures import ImageShape
 from replearn.models.network import Network, blocks
-from replearn.models.operators import OPERATORS
+from replearn.models.operators import OPERATORS, FixedInterpolation
 from replearn.models.output import VAEOutput
 from replearn.registry import build
 
@@ -77,7 +77,10 @@ class AutoEncoder(Network):
         Raises:
             InputError: if the name is unknown, or there are too few latents for it.
         """
-        sizes = {"latent_size": self.code_size, "n_factors": n_factors}
+        # Factors take a latent each; what learns reads all columns.
+        own = OPERATORS.get(operator) is FixedInterpolation
+        size = self.latent_size if own else self.code_size
+        sizes = {"latent_size": size, "n_factors": n_factors}
         self.operator = build(OPERATORS, operator, kind="composition_op", **sizes)
 
     def freeze(self, half: str) -> dict[str, Tensor]:

@@ -14,8 +14,11 @@ from replearn.errors import InputError
 class FixedInterpolation(nn.Module):
     """z_t = z_r (1 - a') + z_c a' with a' = [a, 0 ...]: latent k stands for factor k.
 
+    Columns of z beside the continuous latents, such as a category, stay those of the reference: a
+    single column of a one-hot code could not be a factor.
+
     Args:
-        latent_size: number L of latents, at least as many as factors.
+        latent_size: number of continuous latents, at least as many as factors.
         n_factors: number A of factors.
 
     Raises:
@@ -33,11 +36,10 @@ class FixedInterpolation(nn.Module):
                 f"{latent_size} is less than the {n_factors} factors; choose more latents or "
                 f"another composition_op"
             )
-        self.latent_size = latent_size
 
     def forward(self, reference: Tensor, command: Tensor, action: Tensor) -> Tensor:
         """Return z_t (B, L)."""
-        own = torch.arange(self.latent_size, device=action.device) == action[:, None]
+        own = torch.arange(reference.shape[1], device=action.device) == action[:, None]
         return torch.where(own, command, reference)
 
 
