@@ -1,5 +1,8 @@
 """How transformed images of the composition task are judged: as those that the examples ask for."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -7,7 +10,7 @@ from replearn.dataset import load
 from replearn.models import initialise
 from replearn.runs.rebuild import make_model
 from replearn.study.composition import composition_task
-from replearn.study.generalisation import measure, scores_of
+from replearn.study.generalisation import generalise, measure, scores_of
 from replearn.study.recombination import transformed_errors
 from replearn.training.elbo import VAELoss
 from replearn.training.seeds import make_generator
@@ -59,3 +62,19 @@ def test_they_are_matched_by_the_factors_of_what_was_asked_for():
     assert scores["test_transformed_squared_error"] == pytest.approx(error.mean())
     # A network that was not trained knows no combination from another.
     assert scores["matched_transformed_squared_error"] == pytest.approx(error.mean(), rel=0.05)
+
+
+@pytest.mark.slow
+def test_excluded_combinations_that_no_example_ends_in_are_measured_as_images():
+    config, data, model, task = made("all")
+    config["training"] |= {"steps": 1, "n_validation": 10}
+    names, logged = [], []
+    run = SimpleNamespace(
+        _id=1,
+        log_scalar=lambda name, value, step: logged.append(name),
+        add_artifact=lambda path, name: names.append(name),
+    )
+    scores = generalise(run, config, model, VAELoss(), data, replace(task, test=None))
+    assert "generalisation.npz" in names and "test.nll" in logged
+    assert {"test_nll", "test_least_error", "transformed_nll"} <= set(scores)
+    assert not {"test_transformed_nll", "matched_transformed_nll"} & set(scores)

@@ -67,9 +67,10 @@ def generalise(
         model: trained, on its device.
         loss: that it was trained with.
         data: the images, as trained on.
-        task: of `data`; its `test` are the excluded combinations.
+        task: of `data`; its `test` are the excluded combinations, or of the composition task its
+            examples that end in one, without which there are no `test_transformed_…`.
     """
-    if task.test is None:
+    if not len(partition(config["dataset"], data).test):
         return {}
     arrays, images = measure(config, model, loss, data, task)
     if not arrays:
@@ -189,7 +190,8 @@ def _of_auto_encoder(
         arrays |= {"active": expectation.active, "covariance": expectation.covariance}
     if model.operator is not None:
         found["held_out"] |= transformed_errors(model, loss.likelihood, task.held_out)
-        found["test"] |= transformed_errors(model, loss.likelihood, task.test)  # type: ignore[arg-type]
+        if task.test is not None:
+            found["test"] |= transformed_errors(model, loss.likelihood, task.test)
     return arrays | {f"{p}_{name}": v for p, each in found.items() for name, v in each.items()}
 
 
