@@ -5,7 +5,7 @@ import torch
 
 from replearn.errors import InputError
 from replearn.inputs import CompositionInput
-from replearn.models import VAE, initialise
+from replearn.models import MODELS, VAE, initialise
 from replearn.models.operators import OPERATORS
 
 SHAPE, A, B, D = (1, 32, 32), 3, 4, 6
@@ -119,6 +119,33 @@ def test_a_frozen_half_has_no_gradient_and_keeps_its_statistics(freeze, trained,
     assert all(torch.equal(kept[key], before[key]) for key in kept)
     assert model.training and not getattr(model, freeze).training
     assert not model.eval().decoder.training
+
+
+@pytest.mark.parametrize("kind", [k for k, m in MODELS.items() if m.kind == "auto-encoder"])
+@pytest.mark.parametrize("freeze", ["encoder", "decoder"])
+def test_the_halves_of_a_model_are_all_that_has_weights_but_its_operator(kind, freeze):
+    model = MODELS[kind](SHAPE, "higgins", "higgins", D)
+    model.compose_with("linear", A)
+    owners = {
+        name: [half for half, parts in model.halves.items() if name.partition(".")[0] in parts]
+        for name, _ in model.named_parameters()
+        if not name.startswith("operator.")
+    }
+    assert all(len(halves) == 1 for halves in owners.values())
+    model.freeze(freeze)
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert trained == {name for name, halves in owners.items() if halves != [freeze]}
+
+
+@pytest.mark.parametrize("freeze", ["encoder", "decoder"])
+def test_what_infers_the_posterior_is_of_the_encoder_and_the_group_of_the_decoder(freeze):
+    model = MODELS["lie_group_vae"](SHAPE, "higgins", "higgins", D)
+    kept = model.freeze(freeze)
+    for name, half in [("to_mean.0.weight", "encoder"), ("to_logvar.2.bias", "encoder"),
+                       ("lie_group.generators", "decoder")]:  # fmt: skip
+        assert (name in kept) == (half == freeze), name
+    model.train()
+    assert model.to_mean.training == (freeze == "decoder")
 
 
 def test_only_a_half_can_be_frozen():

@@ -100,9 +100,14 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(command, monkeypatch
             "latent_size=4 is less than the 5 factors; choose more latents or",
         ),
         (  # three continuous latents and three categories
-            ["model.cascade", "model.latent_size=3", "model.composition_op=fixint"],
+            [
+                "dataset.dsprites",
+                "model.cascade",
+                "model.latent_size=3",
+                "model.composition_op=fixint",
+            ],
             "latent_size=3 is less than the 5 factors; choose more latents or",
-        ),
+        ),  # fmt: skip
         (["model.composition_op=fixed"], "unknown composition_op 'fixed'; did you mean 'fixint'?"),
         (["command=all"], "command must be resampled or any, got 'all'"),
         (["reconstruct=none"], "reconstruct must be all or target, got 'none'"),

@@ -34,9 +34,12 @@ class AutoEncoder(Network):
         operator: latents of reference and command, and the factor's number, to those of the
             transformed image; None until `compose_with`.
         output_type: VAEOutput or a subclass with more fields.
+        halves: the parts that have weights, by the half that they are frozen with: images to the
+            posterior, and latents to images. An operator is of neither.
     """
 
     output_type: type[VAEOutput] = VAEOutput
+    halves: dict[str, tuple[str, ...]] = {"encoder": ("encoder",), "decoder": ("decoder",)}
     latent_size: int
     bounded: bool = False
     encoder: nn.Sequential
@@ -46,7 +49,7 @@ class AutoEncoder(Network):
     def __init__(self, image_shape: ImageShape) -> None:
         super().__init__(image_shape)
         self.operator = None
-        self._retrained: str | None = None
+        self._retrained: tuple[str, ...] | None = None
 
     @property
     def code_size(self) -> int:
@@ -94,7 +97,7 @@ class AutoEncoder(Network):
             InputError: if `half` is neither "encoder" nor "decoder".
         """
         check_half(half)
-        self._retrained = HALVES[half]
+        self._retrained = self.halves[HALVES[half]]
         for name, parameter in self.named_parameters():
             parameter.requires_grad_(self._is_retrained(name))
         return {k: v.clone() for k, v in self.state_dict().items() if not self._is_retrained(k)}
@@ -104,11 +107,11 @@ class AutoEncoder(Network):
         super().train(mode)
         if self._retrained is not None:
             for name, part in self.named_children():
-                part.train(mode and name == self._retrained)
+                part.train(mode and name in self._retrained)
         return self
 
     def _is_retrained(self, name: str) -> bool:
-        return name.partition(".")[0] == self._retrained
+        return self._retrained is None or name.partition(".")[0] in self._retrained
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and logvar of q(z|x) for images (N, C, H, W), in float32 under autocast."""

@@ -86,6 +86,8 @@ class LieGroupVAE(AutoEncoder):
     """
 
     output_type = LieGroupVAEOutput
+    # The group is between latents and images: what latents do is learned with how it looks.
+    halves = {"encoder": ("encoder", "to_mean", "to_logvar"), "decoder": ("lie_group", "decoder")}
 
     def __init__(
         self,
