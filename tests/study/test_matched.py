@@ -66,3 +66,40 @@ def test_an_image_without_an_error_has_no_match_either():
     assert np.isnan(found).tolist() == [True] * 7 + [False] * 293
     errors["test_squared_error"][:] = np.nan
     assert np.isnan(matched(errors, images, named, trained)["matched_squared_error"]).all()
+
+
+def test_the_least_error_is_never_above_the_error_that_it_is_the_least_of():
+    # Of images whose errors differ by far more than the encoder's gap, which is known of 60.
+    images, named, trained = split_of("shapes3d", "r2r", "shape2ohue")
+    random = np.random.default_rng(0)
+    errors = {
+        f"{part}_squared_error": random.uniform(500, 3000, len(each.positions))
+        for part, each in images.items()
+    }
+    errors["held_out_sought"] = sought = np.arange(0, 300, 5)
+    errors["held_out_encoder_gap"] = np.full(60, 5.0)
+    errors["held_out_least_error"] = errors["held_out_squared_error"][sought] - 5
+    found = matched(errors, images, named, trained)
+    assert found["matched_encoder_gap"] == pytest.approx(np.full(300, 5.0))
+    whole = found["matched_squared_error"]
+    assert found["matched_least_error"] == pytest.approx(whole - 5)
+    # Nor below 0, whatever a fit says.
+    for gap, expected in ((-5.0, 0 * whole), (9000.0, whole)):
+        errors["held_out_encoder_gap"] = np.full(60, gap)
+        found = matched(errors, images, named, trained)
+        assert found["matched_encoder_gap"] == pytest.approx(expected)
+        assert found["matched_least_error"] == pytest.approx(whole - expected)
+
+
+def test_no_error_is_matched_by_one_below_nothing():
+    # An error of 9 but at the excluded shapes, and at the excluded hues: of both it would be -9.
+    images, named, trained = split_of("shapes3d", "r2r", "shape2ohue", 2000)
+    own, out = (images[part].factors[:, named] for part in ("held_out", "test"))
+    of_neither = ~np.array([np.isin(own[:, m], out[:, m]) for m in range(2)]).any(axis=0)
+    errors = {}
+    for name in ("squared_error", "nll"):
+        errors |= {f"held_out_{name}": 9.0 * of_neither, f"test_{name}": np.ones(2000)}
+    found = matched(errors, images, named, trained)
+    # A density may be above 1.
+    assert found["matched_nll"] == pytest.approx(np.full(2000, -9.0))
+    assert found["matched_squared_error"].tolist() == [0] * 2000

@@ -14,6 +14,7 @@ from replearn.analysis.files import write_whole
 from replearn.analysis.generalisation import (
     bits_per_value,
     by_combination,
+    evenly,
     free_of_exclusion,
 )
 from replearn.dataset.images import ImageDataset
@@ -44,8 +45,8 @@ if TYPE_CHECKING:
 PREFIX = {"train": "train_", "held_out": "", "matched": "matched_", "test": "test_"}
 # The fit of expected latents has an effect for each value of each factor.
 LEAST_FITTED = 500
-# Images of each part whose best latents are sought: one in twenty, and at least so many.
-LEAST_SOUGHT = 32
+# Images of each part whose best latents are sought: as much work as a few hundred training steps.
+MOST_SOUGHT = 256
 COMBINED = ("nll_above_entropy", "squared_error", "ssim", "distance", "prediction_error")
 
 
@@ -165,7 +166,6 @@ def _of_auto_encoder(
     model: AutoEncoder, loss: Any, task: Task, images: Mapping[str, Images], named: list[int]
 ) -> Arrays:
     """Return errors, latents, expected latents and read-outs of an auto-encoder."""
-    sought = max(LEAST_SOUGHT, len(images["held_out"].positions) // 20)
     space = images["train"].data.factor_space
     found = {part: reconstruct(model, loss.likelihood, each) for part, each in images.items()}
     latents = {part: each["latents"] for part, each in found.items()}
@@ -185,6 +185,7 @@ def _of_auto_encoder(
                 r2 = expectation.r2(latents[part], each.factors)
                 arrays[f"{PREFIX[part]}additive_r2_by_latent"] = r2
                 found[part] |= drawn_from(model, each, latents[part], expected)
+            sought = evenly(each.factors[:, named], MOST_SOUGHT)
             found[part] |= least_errors(model, each, latents[part], expected, sought)
     if expectation is not None:
         arrays |= {"active": expectation.active, "covariance": expectation.covariance}

@@ -154,30 +154,33 @@ def drawn_from(model: AutoEncoder, images: Images, latents: NDArray, expected: N
 
 
 def least_errors(
-    model: AutoEncoder, images: Images, latents: NDArray, expected: NDArray | None, m: int
+    model: AutoEncoder,
+    images: Images,
+    latents: NDArray,
+    expected: NDArray | None,
+    sought: NDArray[np.int64],
 ) -> Arrays:
     """Return `sought` (m,), which of the images, their `best_latents` (m, D) and errors (m,).
 
     `least_error` is that of the best latents, `encoder_gap` what the encoder's own add to it. The
     search begins at the encoder's or the expected latent, whichever draws better.
     """
-    n = len(latents)
-    sought = np.linspace(0, n - 1, min(m, n)).astype(np.int64)
-    x = images.at(sought)
-    start = _tensor(latents[sought], x)
-    with torch.no_grad():
-        own = drawing_error(model, start, x)
-        if expected is not None:
-            other = _tensor(expected[sought], x)
-            better = drawing_error(model, other.nan_to_num(), x) < own
-            start = torch.where((better & ~other.isnan().any(1))[:, None], other, start)
-    best, least = best_latents(model, x, start)
-    return {
-        "sought": sought,
-        "best_latents": best.cpu().numpy(),
-        "least_error": _numpy(least),
-        "encoder_gap": _numpy(own - least),
-    }
+    found: dict[str, list[NDArray]] = defaultdict(list)
+    for start in range(0, len(sought), BATCH):
+        which = sought[start : start + BATCH]
+        x = images.at(which)
+        z = _tensor(latents[which], x)
+        with torch.no_grad():
+            own = drawing_error(model, z, x)
+            if expected is not None:
+                other = _tensor(expected[which], x)
+                better = drawing_error(model, other.nan_to_num(), x) < own
+                z = torch.where((better & ~other.isnan().any(1))[:, None], other, z)
+        best, least = best_latents(model, x, z)
+        found["best_latents"].append(best.cpu().numpy())
+        found["least_error"].append(_numpy(least))
+        found["encoder_gap"].append(_numpy(own - least))
+    return {"sought": sought, **{name: np.concatenate(each) for name, each in found.items()}}
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from replearn.analysis.generalisation import by_combination, free_of_exclusion, spread
+from replearn.analysis.generalisation import by_combination, evenly, free_of_exclusion, spread
 
 
 def test_each_combination_has_the_mean_of_its_images():
@@ -40,6 +40,16 @@ def test_images_are_drawn_from_all_combinations_equally():
     assert spread(positions, named, 23, seed=0).tolist() == chosen.tolist()
     assert spread(positions, named, 23, seed=1).tolist() != chosen.tolist()
     assert spread(positions[:5], named[:5], 23, seed=0).tolist() == [0, 2, 4, 6, 8]
+
+
+def test_some_images_have_the_combinations_of_all_in_their_shares():
+    # In turns 60 images of one combination, 30 of each of two others.
+    named = np.array([[1, 0], [0, 0], [1, 0], [0, 7]] * 30)
+    chosen = evenly(named, 12)
+    assert (np.diff(chosen) > 0).all()
+    kinds, counts = np.unique(named[chosen], axis=0, return_counts=True)
+    assert kinds.tolist() == [[0, 0], [0, 7], [1, 0]] and counts.tolist() == [3, 3, 6]
+    assert evenly(named, 500).tolist() == list(range(120))
 
 
 def test_a_factor_is_free_where_the_others_go_with_all_of_its_values():

@@ -2,6 +2,7 @@
 
 from replearn.analysis.generalisation.combinations import (
     by_combination,
+    evenly,
     free_of_exclusion,
     spread,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Readout",
     "bits_per_value",
     "by_combination",
+    "evenly",
     "fit_effects",
     "fit_expectation",
     "fit_readout",

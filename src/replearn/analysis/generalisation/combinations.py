@@ -68,6 +68,17 @@ def free_of_exclusion(factors: ArrayLike, excluded: ArrayLike) -> NDArray[np.boo
     return free
 
 
+def evenly(named: ArrayLike, n: int) -> NDArray[np.int64]:
+    """Return which `n` of some images, sorted, have each combination in its share of them.
+
+    Args:
+        named: (P, M) factor indices of the images.
+        n: all images if there are no more.
+    """
+    order = np.lexsort(np.asarray(named).T[::-1])
+    return np.sort(order[np.linspace(0, len(order) - 1, min(n, len(order))).astype(np.int64)])
+
+
 def spread(positions: NDArray[np.int64], named: ArrayLike, n: int, seed: int) -> NDArray[np.int64]:
     """Return `n` of some positions, sorted, in which each combination comes equally often.
 
