@@ -1,5 +1,6 @@
 """The Lie group VAE's loss: its terms by hand, on generators that do and do not interfere."""
 
+from dataclasses import replace
 from math import log
 
 import numpy as np
@@ -67,6 +68,19 @@ def test_loss_is_the_weighted_sum_of_its_terms():
     assert {k: terms[k].item() for k in expected} == pytest.approx(expected)
     total = 4 * log(2) + 3 * (5 - 2) + 5 * 1 + 7 * 2.5 + 11 * 4
     assert terms["loss"].item() == pytest.approx(total)
+
+
+def test_of_examples_the_terms_of_images_count_twice_and_those_of_generators_once():
+    mean = torch.tensor([[2.0, 0.0], [0.0, 4.0]])  # KL of 2 and 8 nats
+    features = torch.eye(2).flatten() + torch.tensor([[1.0, 0, 0, 0], [0, 2.0, 0, 0]])
+    alone = output_of([TURN, BOOST], features, mean)
+    # One example of two encoded and three decoded images.
+    output = replace(alone, logits=torch.zeros(1, 3, 1, 2, 2), n_encoded=2)
+    loss = LieGroupVAELoss(3.0, 4.0, 100, lambda_hessian=5, lambda_feature=7, lambda_commute=11)
+    terms = loss(output, torch.zeros(1, 3, 1, 2, 2), 50)
+    total = 12 * log(2) + 2 * (3 * (5 - 2) + 7 * 2.5) + 5 * 1 + 11 * 4
+    assert terms["loss"].item() == pytest.approx(total)
+    assert terms["hessian"].item() == pytest.approx(1)
 
 
 def test_published_strengths_are_the_defaults():

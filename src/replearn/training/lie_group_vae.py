@@ -16,7 +16,8 @@ class LieGroupVAELoss(AnnealedVAELoss):
 
     With generators A_1 ... A_D: H = 1/D^2 sum_{i != j} |A_i A_j|^2, which holds latents from acting
     on one another; K = 1/D^2 sum_ij |A_i A_j - A_j A_i|^2, which is 0 if the group is commutative,
-    and lets them act; F = |features - group|^2, averaged over images, |.|^2 the sum of squares.
+    and lets them act; F = |features - group|^2, averaged over images, |.|^2 the sum of squares. Of
+    examples of the composition task H and K count once: they are the model's, not an image's.
 
     Terms: loss, reconstruction, kl, capacity (nats per image), hessian, feature_distance,
     commutator.
@@ -71,12 +72,9 @@ class LieGroupVAELoss(AnnealedVAELoss):
         hessian, commutator = interference(output.generators)
         difference = full_precision(output.features) - full_precision(output.group)
         distance = difference.square().sum(1).mean()
-        penalty = (
-            penalty
-            + self.lambda_hessian * hessian
-            + self.lambda_feature * distance
-            + self.lambda_commute * commutator
-        )
+        own = self.lambda_hessian * hessian + self.lambda_commute * commutator
+        # The penalty counts once for each encoded image of an example; the model's own terms once.
+        penalty = penalty + self.lambda_feature * distance + own / output.n_encoded
         return penalty, terms | {
             "hessian": hessian,
             "feature_distance": distance,
