@@ -227,6 +227,7 @@ def test_excluded_images_compare_with_those_that_are_as_hard(train, monkeypatch)
     scores = {f"{p}{key}": 1.0 for p in ("", "test_") for key in condition.HALVES}
     scores |= {"dci_disentanglement": 0.5, "dci_completeness": 0.5, "dci_informativeness": 0.5}
     matched = {"matched_nll_above_entropy": 25.0, "matched_encoder_gap": 3.0}
+    matched["matched_least_error"] = 4.0
     beyond = {"condition": "extrp", "variant": "blank_side"}
     for data, more in ((R2R, matched), (beyond, {})):  # nothing matches a value never trained on
         train(0, data, result=scores | more)
@@ -242,6 +243,17 @@ def test_excluded_images_compare_with_those_that_are_as_hard(train, monkeypatch)
         cloud.title: (list(cloud.x), list(cloud.y)) for cloud in drawn.clouds["encoder_decoder"]
     }
     assert parts == {
-        "dsprites r2r sqr2tx": ([1.0, 3.0], [1.0, 1.0]),
+        "dsprites r2r sqr2tx": ([1.0, 3.0], [1.0, 4.0]),
         "dsprites extrp blank_side": ([1.0, 1.0], [1.0, 1.0]),
     }
+
+
+def test_no_run_is_lost_where_some_have_no_match(train, monkeypatch):
+    scores = {f"{p}{key}": 1.0 for p in ("", "test_") for key in condition.HALVES}
+    matched = {f"matched_{key}": 3.0 for key in condition.HALVES}
+    train(0, result=scores | matched)
+    train(1, result=scores)
+    drawn = Drawn(monkeypatch)
+    condition.draw_encoder_decoder(drawn, find_grid({"tags": "study"}))  # type: ignore[arg-type]
+    (cloud,) = drawn.clouds["encoder_decoder"]
+    assert (list(cloud.x), list(cloud.y)) == ([1.0] * 4, [1.0] * 4)

@@ -123,7 +123,7 @@ def draw_encoder_decoder(results: Results, grid: ConditionGrid) -> None:
     for condition in own.conditions:
         cells = own.of_condition(condition)
         x, y = (
-            [*_all(cells, f"test_{key}"), *_all(cells, f"{_baseline(cells, key)}{key}")]
+            [*_all(cells, f"test_{key}"), *_all(cells, f"{_baseline(cells, *HALVES)}{key}")]
             for key in HALVES
         )
         names = _names(cells)
@@ -219,9 +219,10 @@ def _intervals(
     ]
 
 
-def _baseline(cells: Sequence[Cell], key: str) -> str:
-    """Return the prefix of what excluded images compare with: matched, if all runs have it."""
-    return "matched_" if all(len(cell.values(f"matched_{key}")) for cell in cells) else ""
+def _baseline(cells: Sequence[Cell], *keys: str) -> str:
+    """Return the prefix of what excluded images compare with: matched, if all runs have them."""
+    values = [cell.values(f"matched_{key}") for cell in cells for key in keys]
+    return "matched_" if all(len(own) and np.isfinite(own).all() for own in values) else ""
 
 
 def _all(cells: Sequence[Cell], key: str) -> list[float]:
