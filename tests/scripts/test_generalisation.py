@@ -36,6 +36,6 @@ def test_a_run_with_excluded_combinations_says_how_it_generalises(database, tmp_
     # The likelihood of grey pixels: what is left of it above the least is of the picture.
     floor = arrays["test_nll"] - arrays["test_nll_above_entropy"]
     assert (floor > 0).all() and np.ptp(floor) < 0.5 * floor.mean()
-    picture = Image.open(io.BytesIO(run.read("held_out_combinations.png")))
+    picture = Image.open(io.BytesIO(run.read("excluded_combinations.png")))
     assert np.asarray(picture.convert("RGB")).std() > 10
-    assert run.read("held_out_combinations.pdf").startswith(b"%PDF")
+    assert run.read("excluded_combinations.pdf").startswith(b"%PDF")

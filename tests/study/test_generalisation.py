@@ -220,7 +220,7 @@ def test_numbers_arrays_and_the_picture_become_those_of_the_run(world, tmp_path)
     assert run.metrics["test.latent_distance"] == (7, pytest.approx(scores["test_latent_distance"]))
     assert run.metrics["val.latent_distance"] == (7, pytest.approx(scores["latent_distance"]))
     assert set(run.files) == {
-        "generalisation.npz", "held_out_combinations.pdf", "held_out_combinations.png",
+        "generalisation.npz", "excluded_combinations.pdf", "excluded_combinations.png",
     }  # fmt: skip
     (tmp_path / "a.npz").write_bytes(run.files["generalisation.npz"])
     with np.load(tmp_path / "a.npz") as stored:

@@ -1,4 +1,4 @@
-"""Which factors and latents the pictures of held-out combinations show."""
+"""Which factors and latents the pictures of excluded combinations show."""
 
 import numpy as np
 import pytest

@@ -21,7 +21,7 @@ from replearn.dataset.images import ImageDataset
 from replearn.dataset.partition import Partition, partition
 from replearn.models import Network
 from replearn.models.autoencoder import AutoEncoder
-from replearn.study.generalisation_figure import draw_held_out
+from replearn.study.generalisation_figure import draw_excluded
 from replearn.study.matched import BY_FACTOR, MEANS, SOUGHT, TRANSFORMED, matched
 from replearn.study.predictions import decoded_factors, predicted_factors
 from replearn.study.recombination import (
@@ -61,7 +61,7 @@ def generalise(
     """Return the numbers of docs/generalisation.md; log and store them with arrays and a figure.
 
     A run without excluded combinations has none, and nothing is computed. The artifacts are
-    `generalisation.npz` and `held_out_combinations.pdf` and `.png`.
+    `generalisation.npz` and `excluded_combinations.pdf` and `.png`.
 
     Args:
         run: the Sacred run, whose metrics and artifacts these become.
@@ -84,7 +84,7 @@ def generalise(
             run.log_scalar(metric, value, step)
     with TemporaryDirectory() as folder:
         files = [_file(Path(folder), arrays)]
-        files += draw_held_out(Path(folder), run, model, task, images, arrays)
+        files += draw_excluded(Path(folder), run, model, task, images, arrays)
         for path in files:
             run.add_artifact(path, path.name)
     return scores

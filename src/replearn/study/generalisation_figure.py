@@ -1,4 +1,4 @@
-"""The picture of a run's held-out combinations: errors over the factors, and examples."""
+"""The picture of a run's excluded combinations: errors over the factors, and examples."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -28,7 +28,7 @@ SHOWN = {
 }
 
 
-def draw_held_out(
+def draw_excluded(
     folder: Path,
     run: "Run",
     model: Network,
@@ -36,7 +36,7 @@ def draw_held_out(
     images: Mapping[str, Images],
     arrays: Mapping[str, NDArray],
 ) -> list[Path]:
-    """Write `held_out_combinations.pdf` and `.png`; return their paths.
+    """Write `excluded_combinations.pdf` and `.png`; return their paths.
 
     Args:
         images: by part.
@@ -48,14 +48,14 @@ def draw_held_out(
     shown = _shown(arrays)
     examples = _examples(model, task, images["test"], arrays, shown)
     names = _names(data.factor_space, arrays, shown)  # type: ignore[arg-type]
-    figure = held_out_figure(data.factor_space, arrays, examples, names)  # type: ignore[arg-type]
+    figure = excluded_figure(data.factor_space, arrays, examples, names)  # type: ignore[arg-type]
     runs = [] if run._id is None else [int(run._id)]
     n = len(arrays["test_positions"])
     caption = caption_line(runs, data.note, data=data.name, excluded_images=n)
-    return save_figure(figure, folder, "held_out_combinations", caption)
+    return save_figure(figure, folder, "excluded_combinations", caption)
 
 
-def held_out_figure(
+def excluded_figure(
     space: FactorSpace,
     arrays: Mapping[str, NDArray],
     examples: Mapping[str, Any] | None = None,
@@ -65,11 +65,11 @@ def held_out_figure(
 
     Its axes are those of `combination_map`.
     """
-    from replearn.analysis.figures.held_out import held_out_combinations
+    from replearn.analysis.figures.excluded_combinations import excluded_combinations
 
     name = next(each for each in SHOWN if f"combination_{each}" in arrays)
     errors, frame, rows, columns = combination_map(space, arrays, name)
-    return held_out_combinations(errors, frame, rows, columns, SHOWN[name], examples, names)
+    return excluded_combinations(errors, frame, rows, columns, SHOWN[name], examples, names)
 
 
 def combination_map(

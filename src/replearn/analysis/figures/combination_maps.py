@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from replearn.analysis.figures.held_out import frame_cells
+from replearn.analysis.figures.excluded_combinations import frame_cells
 from replearn.analysis.figures.style import (
     FAINT,
     TEXT_WIDTH,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import LogNorm
 
-from replearn.analysis.figures.held_out import held_out_combinations
+from replearn.analysis.figures.excluded_combinations import excluded_combinations
 from replearn.errors import InputError
 
 SHAPES = ("shape", ["square", "ellipse", "heart"])
@@ -26,7 +26,7 @@ def excluded():
 
 def test_each_combination_has_its_colour_and_the_excluded_are_framed(errors, excluded, artists):
     errors[2, 0] = np.nan
-    figure = held_out_combinations(errors, excluded, SHAPES, PLACES, MEASURE)
+    figure = excluded_combinations(errors, excluded, SHAPES, PLACES, MEASURE)
     axes = figure.axes[0]
     drawn = axes.collections[0].get_array()
     assert drawn.filled(np.nan).reshape(3, 4) == pytest.approx(errors, nan_ok=True)
@@ -39,7 +39,7 @@ def test_each_combination_has_its_colour_and_the_excluded_are_framed(errors, exc
 
 
 def test_factors_their_values_and_the_measure_are_named(errors, excluded, texts, labels):
-    figure = held_out_combinations(errors, excluded, SHAPES, PLACES, MEASURE)
+    figure = excluded_combinations(errors, excluded, SHAPES, PLACES, MEASURE)
     axes = figure.axes[0]
     assert (axes.get_ylabel(), labels(axes.yaxis)) == SHAPES
     assert (axes.get_xlabel(), labels(axes.xaxis)) == PLACES
@@ -49,7 +49,7 @@ def test_factors_their_values_and_the_measure_are_named(errors, excluded, texts,
 
 def test_examples_stand_below_the_map_and_nothing_overlaps(errors, excluded):
     images = np.zeros((5, 1, 8, 8))
-    figure = held_out_combinations(
+    figure = excluded_combinations(
         errors, excluded, SHAPES, PLACES, MEASURE,
         {"image": images, "reconstruction": images}, [f"square\n{i}" for i in range(5)],
     )  # fmt: skip
@@ -62,20 +62,20 @@ def test_examples_stand_below_the_map_and_nothing_overlaps(errors, excluded):
 
 
 def test_errors_that_differ_widely_have_a_scale_of_factors(errors, excluded):
-    near = held_out_combinations(errors[1:], excluded[1:], (SHAPES[0], SHAPES[1][1:]), PLACES, "")
+    near = excluded_combinations(errors[1:], excluded[1:], (SHAPES[0], SHAPES[1][1:]), PLACES, "")
     assert not isinstance(near.axes[0].collections[0].norm, LogNorm)
-    wide = held_out_combinations(errors, excluded, SHAPES, PLACES, "")
+    wide = excluded_combinations(errors, excluded, SHAPES, PLACES, "")
     assert isinstance(wide.axes[0].collections[0].norm, LogNorm)
 
 
 def test_one_factor_is_one_row(excluded):
     mask = excluded[:1]
-    figure = held_out_combinations(np.ones((1, 4)), mask, ("", [""]), PLACES, MEASURE)
+    figure = excluded_combinations(np.ones((1, 4)), mask, ("", [""]), PLACES, MEASURE)
     assert figure.axes[0].get_ylabel() == ""
 
 
 def test_what_does_not_fit_is_refused(errors, excluded):
     with pytest.raises(InputError, match=r"a map of 3 x 4 values needs errors .* not \(2, 4\)"):
-        held_out_combinations(errors[:2], excluded, SHAPES, PLACES, MEASURE)
+        excluded_combinations(errors[:2], excluded, SHAPES, PLACES, MEASURE)
     with pytest.raises(InputError, match="no combination has an error"):
-        held_out_combinations(errors * np.nan, excluded, SHAPES, PLACES, MEASURE)
+        excluded_combinations(errors * np.nan, excluded, SHAPES, PLACES, MEASURE)

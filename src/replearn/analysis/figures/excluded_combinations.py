@@ -32,7 +32,7 @@ _WIDE_RANGE = 10
 
 
 @styled()
-def held_out_combinations(
+def excluded_combinations(
     errors: ArrayLike,
     excluded: ArrayLike,
     rows: tuple[str, Sequence[str]],
