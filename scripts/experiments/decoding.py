@@ -20,7 +20,7 @@ from replearn.runs.rebuild import make_loss, make_model
 from replearn.study.decoding import decoding_task
 from replearn.study.factors import declared, n_factors
 from replearn.study.generalisation import generalise
-from replearn.study.task import make_task, prepare
+from replearn.study.task import prepare
 from replearn.study.tracked import train_tracked
 
 LENGTH = {key: TRAINING_PRESETS["generation"][key] for key in ("steps", "optimizer")}
@@ -53,7 +53,7 @@ def train(_run, _config):
     _run.info["n_factors"] = n_factors(data)
     net = make_model(_config["model"], data.image_shape, n_factors=n_factors(data)).to(device)
     loss = make_loss(_config["training"])
-    task = decoding_task(make_task(_config, data, device), data, device)
+    task = decoding_task(_config, data, device)
     terms = train_tracked(_run, _config, net, loss, task)
     return terms | generalise(_run, _config, net, loss, data, task)
 

@@ -10,7 +10,6 @@ from replearn.runs.commandline import run_commandline
 from replearn.runs.query import load_run
 from replearn.study.decoding import decoding_task
 from replearn.study.targets import factor_values
-from replearn.study.task import make_task
 
 CPU = torch.device("cpu")
 
@@ -34,7 +33,7 @@ def test_inputs_are_the_factors_of_the_images_that_are_targets():
         "dataset": {"name": "dsprites", "validation": 0.1, "split_seed": 0},
         "training": {"batch_size": 8, "n_validation": 16, "channels_last": False},
     }
-    task = decoding_task(make_task(config, data, CPU), data, CPU)
+    task = decoding_task(config, data, CPU)
     inputs, images = next(task.training.shuffled(seed=3))
     assert -0.5 <= inputs.min() and inputs.max() <= 0.5  # centred, and a range of 1
     assert inputs.shape == (8, 5) and images.shape == (8, 1, 64, 64)

@@ -124,9 +124,7 @@ def test_what_has_no_triples_is_refused(circles):
 
 @pytest.mark.parametrize("name", TASKS)
 def test_every_task_has_batches_of_inputs_and_targets(name, circles):
-    asked = config(target="factors")
-    asked["training"] |= {"loss": {"name": "mse"}}
-    task = TASKS[name](asked, circles, CPU)
+    task = TASKS[name](config(), circles, CPU)
     for batches in (task.training, task.held_out, task.test):
         inputs, target = next(batches.in_order())
         assert len(inputs) == len(target) == 32

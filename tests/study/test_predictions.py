@@ -136,8 +136,7 @@ class Artist(Network):
 
 def test_decoders_of_factors_have_the_errors_of_their_pictures(data):
     config = config_of("reconstruction")
-    task = make_task(config, data, torch.device("cpu"))
-    task = decoding_task(task, data, torch.device("cpu"))
+    task = decoding_task(config, data, torch.device("cpu"))
     scores, arrays = scores_from(config, Artist(), data, LOSSES["reconstruction"](), task)
     assert scores["squared_error"] == pytest.approx(0, abs=1e-6)
     assert scores["matched_squared_error"] == pytest.approx(0, abs=1e-6)

@@ -1,17 +1,19 @@
 """What a decoder of true factors is trained on: factor values in, images out."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
 from replearn.dataset.images import ImageDataset
 from replearn.study.targets import factor_values
-from replearn.study.task import Task
+from replearn.study.task import Task, make_task
 from replearn.training.batches import Batch, Batches
 
 
-def decoding_task(task: Task, data: ImageDataset, device: torch.device) -> Task:
+def decoding_task(config: Mapping[str, Any], data: ImageDataset, device: torch.device) -> Task:
     """Return a task whose inputs are the factor values (B, K) of the images, which are targets.
 
     Values are centred and divided by their range (`factor_values`). Names and hues are numbers,
@@ -19,13 +21,14 @@ def decoding_task(task: Task, data: ImageDataset, device: torch.device) -> Task:
     stood beside a shape of 1 to 3 and a position of 0 to 39.
 
     Args:
-        task: of the images of `data`, as `make_task` returns it.
+        config: of the run.
+        data: images with factors; they move to the device.
         device: the training device.
 
     Raises:
         InputError: if the data set has no factors.
     """
-    values = factor_values(data).to(device)
+    task, values = make_task(config, data, device), factor_values(data).to(device)
 
     def decoded(batches: Batches) -> Batches:
         def fetch(index: Tensor, generator: Generator) -> Batch:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from replearn.analysis.generalisation import bits_per_value, least_nll, squared_error, ssim
+from replearn.analysis.generalisation import bits_per_value, least_nll, ssim
 from replearn.errors import InputError
 from replearn.training.likelihoods import Likelihood
 
@@ -65,7 +65,3 @@ def test_the_least_nll_has_closed_forms():
     assert bits_per_value(60 * log(2), (3, 4, 5)) == pytest.approx(1)
     with pytest.raises(InputError, match="expected bernoulli, gaussian or squared_error, got 'l1'"):
         least_nll(grey, "l1")
-
-
-def test_squared_errors_are_sums_over_an_image():
-    assert squared_error(np.zeros((2, 3, 4, 5)), np.full((2, 3, 4, 5), 0.5)).tolist() == [15, 15]

@@ -11,7 +11,6 @@ from replearn.analysis.generalisation.expectation import Expectation, fit_expect
 from replearn.analysis.generalisation.image_errors import (
     bits_per_value,
     least_nll,
-    squared_error,
     ssim,
 )
 from replearn.analysis.generalisation.readout import (
@@ -37,7 +36,6 @@ __all__ = [
     "least_nll",
     "matched_errors",
     "relative_errors",
-    "squared_error",
     "responding_latents",
     "shares_of_variance",
     "spread",

@@ -46,11 +46,6 @@ def bits_per_value(nats: float, image_shape: tuple[int, ...]) -> float:
     return nats / (prod(image_shape) * log(2))
 
 
-def squared_error(x: ArrayLike, y: ArrayLike) -> Array:
-    """Return the squared distances (B,) of images (B, C, H, W), summed over pixels and channels."""
-    return np.square(_flat(x) - _flat(y)).sum(axis=1)
-
-
 def ssim(x: ArrayLike, y: ArrayLike) -> Array:
     """Return the structural similarity (B,) of images (B, C, H, W) in [0, 1]; 1 is equal.
 
