@@ -46,6 +46,9 @@ class Lines:
             begin += table.size
         columns = torch.tensor(steps, dtype=torch.int64, device=device).T
         self._begins, self._steps = columns[0][:, None], columns[1:].contiguous()
+        # Exact, and no device multiplies matrices of integers faster.
+        self._map = columns[1:].T.double()
+        self._columns = [step[:, None] for step in self._steps]
         self._table = torch.from_numpy(np.concatenate(tables)).to(device)
 
     @property
@@ -55,33 +58,29 @@ class Lines:
 
     def of(self, values: Tensor) -> Tensor:
         """Return the line (K, B) along each factor of combinations, values (K, B)."""
-        # Exact, and no device multiplies matrices of integers faster.
-        return (self._steps.T.double() @ values.double()).long() + self._begins
+        return (self._map @ values.double()).long() + self._begins
 
     def count(self, lines: Tensor) -> Tensor:
-        """Return how many members lines of any shape have."""
-        return self._table.take(lines).long()
+        """Return how many members lines of any shape have, in the type of the table."""
+        return self._table.take(lines)
 
-    def another(self, line: Tensor, own: Tensor, u: Tensor, is_member: Tensor | int = 1) -> Tensor:
+    def another(
+        self, line: Tensor, own: Tensor, u: Tensor, is_member: Tensor | None = None
+    ) -> Tensor:
         """Return the value of another member of a line (B,), `own` where there is none.
 
         Args:
             line: (B,), with a member besides `own`, or with `own` as its member.
             own: (B,) value of the combination on it.
             u: (B,) of `draws`: they choose one of the members at equal chances.
-            is_member: (B,) whether that combination is a member: 1 or 0.
+            is_member: (B,) int64, 1 or 0, whether that combination is one; None where all are.
         """
         n = self._table.take(line).long()
-        drawn, first = share(u, n - is_member), line + 1
-        value, last = self._table.take(first + drawn).long(), self._table.take(line + n).long()
         # Of n members that include this one the first n - 1 are drawn from, and its own place
         # stands for the last.
-        return torch.where(value == own, last, value)
-
-    def moved(self, lines: Tensor, factor: Tensor | int, change: Tensor) -> Tensor:
-        """Return lines (K, B) of combinations whose value of a factor changes by (B,)."""
-        steps = self._steps[factor]
-        return lines + change * (steps[:, None] if isinstance(factor, int) else steps.T)
+        others = (u * n).sub_(u if is_member is None else u * is_member)
+        value = self._table.take(others.bitwise_right_shift_(BITS).add_(line).add_(1))
+        return torch.where(value == own, self._table.take(line + n), value)
 
     def resampled(self, values: Tensor, factor: Tensor, u: Tensor, where: Tensor | None = None):
         """Return members (K, B) with another value of each factor but one, where there is one.
@@ -95,13 +94,17 @@ class Lines:
             u: (K, B) of `draws`.
             where: (K, B) which factors to resample, all by default.
         """
-        lines, changed = self.of(values), list(values)
+        # The values in the table's type, too: of a small batch each conversion takes as long as a
+        # gathering.
+        lines, own, changed = self.of(values), values.to(self._table.dtype).unbind(), []
+        draws, before = u.unbind(), values.unbind()
         kept = torch.arange(len(values), device=values.device)[:, None] == factor
         if where is not None:
             kept = kept | ~where
-        for k, own in enumerate(values):
-            changed[k] = torch.where(kept[k], own, self.another(lines[k], own, u[k]))
-            lines = self.moved(lines, k, changed[k] - own)
+        for k, stays in enumerate(kept.unbind()):
+            changed.append(torch.where(stays, own[k], self.another(lines[k], own[k], draws[k])))
+            # The factors that follow have other lines by this.
+            lines.addcmul_(self._columns[k], changed[k] - before[k])
         return torch.stack(changed)
 
 

@@ -154,7 +154,7 @@ class Triples:
         lines = self.lines.of(values)
         factor = _choose(self.lines.count(lines) > 1, u[0])
         line, own = _rows(lines, factor), _rows(values, factor)
-        new = self.lines.another(line, own, u[1])
+        new = self.lines.another(line, own, u[1]).long()
         transformed = values.scatter(0, factor[None], new[None])
         if self.command == "any":
             command = self._with_value(factor, new, u[2])
@@ -182,7 +182,8 @@ class Triples:
         wholly = usual.any(0)
         factor = _choose(torch.where(wholly, usual, near), u[0])
         line, own = _rows(lines, factor), _rows(values, factor)
-        old = self.lines.another(line, own, u[1], self._is_member[self._code(values)].long())
+        is_member = self._is_member[self._code(values)].long()
+        old = self.lines.another(line, own, u[1], is_member).long()
         reference = self._at(values.scatter(0, factor[None], old[None]))
         command = self._with_value(factor, own, u[2])
         if self.command != "any":
