@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,7 +50,8 @@ class Lines:
         # Exact, and no device multiplies matrices of integers faster.
         self._map = columns[1:].T.double()
         self._columns = [step[:, None] for step in self._steps]
-        self._table = torch.from_numpy(np.concatenate(tables)).to(device)
+        self._array = np.concatenate(tables)
+        self._table = torch.from_numpy(self._array).to(device)
 
     @property
     def nbytes(self) -> int:
@@ -75,12 +77,13 @@ class Lines:
             u: (B,) of `draws`: they choose one of the members at equal chances.
             is_member: (B,) int64, 1 or 0, whether that combination is one; None where all are.
         """
-        n = self._table.take(line).long()
+        table, where = self._of_kind(line)
+        n = table.take(line)
         # Of n members that include this one the first n - 1 are drawn from, and its own place
         # stands for the last.
-        others = (u * n).sub_(u if is_member is None else u * is_member)
-        value = self._table.take(others.bitwise_right_shift_(BITS).add_(line).add_(1))
-        return torch.where(value == own, self._table.take(line + n), value)
+        drawn = (u * n - (u if is_member is None else u * is_member)) >> BITS
+        value = table.take(line + 1 + drawn)
+        return where(value == own, table.take(line + n), value)
 
     def resampled(self, values: Tensor, factor: Tensor, u: Tensor, where: Tensor | None = None):
         """Return members (K, B) with another value of each factor but one, where there is one.
@@ -94,18 +97,24 @@ class Lines:
             u: (K, B) of `draws`.
             where: (K, B) which factors to resample, all by default.
         """
-        # The values in the table's type, too: of a small batch each conversion takes as long as a
-        # gathering.
-        lines, own, changed = self.of(values), values.to(self._table.dtype).unbind(), []
-        draws, before = u.unbind(), values.unbind()
-        kept = torch.arange(len(values), device=values.device)[:, None] == factor
-        if where is not None:
-            kept = kept | ~where
-        for k, stays in enumerate(kept.unbind()):
-            changed.append(torch.where(stays, own[k], self.another(lines[k], own[k], draws[k])))
-            # The factors that follow have other lines by this.
-            lines.addcmul_(self._columns[k], changed[k] - before[k])
+        lines, kept = self.of(values), torch.arange(len(values), device=values.device)[:, None]
+        kept = kept == factor if where is None else (kept == factor) | ~where
+        steps: Any = self._columns
+        if values.device.type == "cpu":  # on small batches NumPy's calls cost less than Torch's
+            lines, values, kept, u = (x.numpy() for x in (lines, values, kept, u))  # type: ignore
+            steps = [step.numpy() for step in steps]
+        _, choose = self._of_kind(values)
+        changed = []
+        for k, own in enumerate(values):
+            changed.append(choose(kept[k], own, self.another(lines[k], own, u[k])))
+            lines = lines + steps[k] * (changed[k] - own)  # of the factors that follow
+        if isinstance(values, np.ndarray):
+            return torch.from_numpy(np.stack(changed))
         return torch.stack(changed)
+
+    def _of_kind(self, x: Any) -> tuple[Any, Any]:
+        """Return the table and `where` of NumPy for its arrays, else of Torch."""
+        return (self._array, np.where) if isinstance(x, np.ndarray) else (self._table, torch.where)
 
 
 def draws(shape: tuple[int, ...], generator: Generator) -> Tensor:

@@ -253,5 +253,5 @@ def _rows(table: Tensor, factor: Tensor) -> Tensor:
 
 def _choose(options: Tensor, u: Tensor) -> Tensor:
     """Return the number (B,) of one of the options (K, B) that are True, at equal chances."""
-    drawn = share(u, options.sum(0))
-    return (options.cumsum(0) <= drawn).sum(0).clamp_(max=len(options) - 1)
+    number = options.cumsum(0)
+    return (number <= share(u, number[-1])).sum(0).clamp_(max=len(options) - 1)
