@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -45,8 +46,9 @@ if TYPE_CHECKING:
 PREFIX = {"train": "train_", "held_out": "", "matched": "matched_", "test": "test_"}
 # The fit of expected latents has an effect for each value of each factor.
 LEAST_FITTED = 500
-# Images of each part whose best latents are sought: as much work as a few hundred training steps.
-MOST_SOUGHT = 256
+# Images of each part whose best latents are sought, at most and of all: as much work as a hundred
+# training steps.
+MOST_SOUGHT, SHARE_SOUGHT = 128, 1 / 4
 COMBINED = ("nll_above_entropy", "squared_error", "ssim", "distance", "prediction_error")
 
 
@@ -185,7 +187,8 @@ def _of_auto_encoder(
                 r2 = expectation.r2(latents[part], each.factors)
                 arrays[f"{PREFIX[part]}additive_r2_by_latent"] = r2
                 found[part] |= drawn_from(model, each, latents[part], expected)
-            sought = evenly(each.factors[:, named], MOST_SOUGHT)
+            most = min(MOST_SOUGHT, ceil(SHARE_SOUGHT * len(each.positions)))
+            sought = evenly(each.factors[:, named], most)
             found[part] |= least_errors(model, each, latents[part], expected, sought)
     if expectation is not None:
         arrays |= {"active": expectation.active, "covariance": expectation.covariance}
