@@ -55,7 +55,9 @@ def test_damaged_and_foreign_files_are_one_sentence(tmp_path, content, sentence)
         read_matrix(path, np.uint8, (2, 1, 2))
 
 
-@pytest.mark.parametrize("content", [gzip.compress(BYTES)[:-9], BYTES])
+@pytest.mark.parametrize(
+    "content", [gzip.compress(BYTES)[:-9], BYTES], ids=["cut short", "not packed"]
+)  # named: gzip's bytes have the time in them, and workers of pytest-xdist compare names
 def test_files_that_do_not_unpack_are_one_sentence(tmp_path, content):
     path = tmp_path / "x-dat.mat.gz"
     path.write_bytes(content)
