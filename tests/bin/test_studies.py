@@ -34,7 +34,7 @@ def run(script, *options, **environment):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     ) as process:  # fmt: skip
         try:
-            out, err = process.communicate(timeout=900)
+            out, err = process.communicate(timeout=1500)
         except BaseException:
             os.killpg(process.pid, signal.SIGTERM)
             raise
@@ -85,7 +85,7 @@ def tables(done):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1000)
+@pytest.mark.timeout(1600)
 class TestAllStudies:
     def test_they_end_well_and_list_what_there_is(self, done):
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
