@@ -238,7 +238,7 @@ def what_images(section: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(classes := kept.get("classes"), (list, tuple)):  # '3' is the class 3 of digits
         kept["classes"] = [int(c) if isinstance(c, str) and c.isdecimal() else c for c in classes]
     if (names := kept.get("modifiers")) is not None:  # each restricts the images: in any order
-        kept["modifiers"] = sorted({names} if isinstance(names, str) else set(names))
+        kept["modifiers"] = sorted(set(names))
     return kept
 
 

@@ -169,10 +169,11 @@ def _variant(name: str, condition: str, variant: str | None) -> str:
 
 
 def _modifiers(name: str, given: Any) -> list[str]:
-    names = [given] if isinstance(given, str) else given
-    if not isinstance(names, Sequence):
-        raise InputError(f"dataset.modifiers must be a list of names, got {given!r}")
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise InputError(
+            f"dataset.modifiers must be a list of names, got {given!r}; write [{given}]"
+        )
     known = MODIFIERS[_family(name, "dataset.modifiers")]
-    for each in names:
+    for each in given:
         lookup(known, each, f"dataset.modifiers of {name}")
-    return [each for each in known if each in names]
+    return [each for each in known if each in given]
