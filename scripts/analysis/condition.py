@@ -17,7 +17,7 @@ ex = Experiment("analysis.condition", base_dir=root(), save_git_info=False)
 ex.add_config(
     **ANALYSIS,
     where={},  # which training runs; those without a condition are left out
-    analyses=None,  # False: without D, C and I, which analysis.model measures
+    analyses=None,  # of analysis.model, for D, C and I; True: all runs have one; False: without
     columns=None,  # scores of the tables; None: errors, encoder and decoder, D, C and I
     n_shown=8,  # images of a panel of one seed each; 0: none
     caption="",  # of the tables, behind the name of the condition
@@ -39,7 +39,7 @@ def show(where, analyses, columns, n_shown, caption, _run):
     from replearn.study.condition_grid import find_grid
     from replearn.study.results import results_of, twin_note
 
-    grid = find_grid(where, analyses is not False)
+    grid = find_grid(where, analyses)
     check_columns(grid, columns)
     study = grid.study
     with results_of(_run, "Conditions", study.runs) as results:

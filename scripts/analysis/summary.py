@@ -16,7 +16,7 @@ ex = Experiment("analysis.summary", base_dir=root(), save_git_info=False)
 ex.add_config(
     **ANALYSIS,
     where={},  # which training runs
-    analyses=None,  # False: the scores of the runs alone, without those of analysis.model
+    analyses=None,  # of analysis.model; True: all runs have to have one; False: none is shown
     columns=None,  # scores of one table; None: tables of all that are known
     against={},  # the row that the others are compared with, by labels of the table: against.beta=1
     caption="Scores on held-out images.",
@@ -37,7 +37,7 @@ def summarise(where, analyses, columns, against, caption, udr, at_least, at_most
     from replearn.study.results import results_of, twin_note
     from replearn.study.summary import check_limits, find_study
 
-    study = find_study(where, analyses is not False)
+    study = find_study(where, analyses)
     check_limits(study, at_least, at_most)
     groups = study.groups()
     tables = choose_tables(groups, columns)

@@ -199,13 +199,17 @@ def test_what_objectives_hold_down_is_shown(train):
     assert all(column.better == "lower" for column in columns)
 
 
-def test_runs_without_analyses_are_named_or_do_without(train, analyse):
+def test_runs_without_analyses_are_named_or_do_without(train, analyse, capsys):
     first, second = train(seed=0), train(seed=1)
     analyse(first)
-    with pytest.raises(InputError, match=rf"\(runs {second}\).*first, or give analyses=False"):
-        find_study({"experiment": "unsupervised"})
-    study = find_study({"experiment": "unsupervised"}, with_analyses=False)
-    assert study.scores(study.runs[0]) == {"loss": 1.0} and study.analysis_note() == ""
+    with pytest.raises(InputError, match=rf"1 of 2 runs .* with run={second}' runs; do so first"):
+        find_study({"experiment": "unsupervised"}, analyses=True)
+    assert capsys.readouterr().out == ""
+    for analyses in (None, False):
+        study = find_study({"experiment": "unsupervised"}, analyses)
+        assert study.scores(study.runs[0]) == {"loss": 1.0} and study.analysis_note() == ""
+        said = capsys.readouterr().out
+        assert (f"sweep analysis.model with run={second}'" in said) == (analyses is None)
 
 
 def test_runs_that_went_on_from_runs_of_a_group_are_a_group(store_run):

@@ -71,7 +71,7 @@ class ConditionGrid:
         )
 
 
-def find_grid(where: Mapping[str, Any], with_analyses: bool = True) -> ConditionGrid:
+def find_grid(where: Mapping[str, Any], analyses: bool | None = None) -> ConditionGrid:
     """Return the finished runs that match and excluded combinations of factors, as a grid.
 
     Others that match are left out, which is printed.
@@ -79,7 +79,7 @@ def find_grid(where: Mapping[str, Any], with_analyses: bool = True) -> Condition
     Raises:
         InputError: if none has excluded any; or as `find_study`.
     """
-    found = find_study(where, with_analyses)
+    found = find_study(where, analyses=False)
     runs = [run for run in found.runs if is_conditional(run)]
     if not runs:
         raise InputError(
@@ -90,8 +90,7 @@ def find_grid(where: Mapping[str, Any], with_analyses: bool = True) -> Condition
     if len(runs) < len(found.runs):
         left = [str(run.id) for run in found.runs if run not in runs]
         print(f"left out: {', '.join(left)}, which were trained without a condition")
-        found = find_study({"id": [run.id for run in runs]}, with_analyses)
-    return make_grid(found)
+    return make_grid(find_study({"id": [run.id for run in runs]}, analyses))
 
 
 def make_grid(study: Study) -> ConditionGrid:

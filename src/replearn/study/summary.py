@@ -126,29 +126,36 @@ def start_of(run: Run) -> str:
     return run.started.isoformat(timespec="milliseconds") if run.started else ""
 
 
-def find_study(where: Mapping[str, Any], with_analyses: bool = True) -> Study:
+def find_study(where: Mapping[str, Any], analyses: bool | None = None) -> Study:
     """Return the finished training runs that match, each with its newest analysis if asked for.
 
+    Args:
+        analyses: whether each auto-encoder has to have one; False for none of them. None leaves
+            all out if some auto-encoders have none, and says so.
+
     Raises:
-        InputError: if no run matches; if some auto-encoders have an analysis and others none; or
-            if their analyses were made in different ways.
+        InputError: if no run matches; if analyses are missing that are asked for; or if they were
+            made in different ways.
     """
     runs = without_repetitions(find_trained(where))
     database = runs[0].database
     newest: dict[int, Run | None] = {run.id: None for run in runs}
     names = database.runs.distinct("experiment.name", {"status": "COMPLETED"})
-    if with_analyses and "analysis.model" in names:
+    if analyses is not False and "analysis.model" in names:
         query = {"experiment": "analysis.model", "run": list(newest)}
         for analysis in find_runs(query, database):
             newest[analysis.config["run"]] = analysis
     # analysis.model is for auto-encoders alone.
     missing = [run.id for run in runs if newest[run.id] is None and is_auto_encoder(run)]
-    if missing and any(newest.values()):
-        raise InputError(
-            f"{len(missing)} of {len(runs)} runs have no finished analysis.model (runs "
-            f"{', '.join(map(str, missing))}); run 'python -m analysis.model with "
-            f"run={missing[0]}' first, or give analyses=False"
+    if missing and (analyses or any(newest.values())):
+        fault = (
+            f"{len(missing)} of {len(runs)} runs have no finished analysis.model, which 'python -m "
+            f"sweep analysis.model with run={','.join(map(str, missing))}' runs"
         )
+        if analyses:
+            raise InputError(f"{fault}; do so first, or leave analyses=True out")
+        print(f"{fault}; without it D, C, I and the other scores of analyses are left out")
+        newest = dict.fromkeys(newest)
     _check_equal_analyses(runs, newest)
     return Study(runs, newest, varied_paths(runs))
 
