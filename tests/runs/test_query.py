@@ -60,7 +60,8 @@ def test_a_path_that_exists_in_no_run_is_refused_with_the_nearest(store_run):
     store_run(vae(0))
     with pytest.raises(InputError, match=r"where\.model\.nme is a path of no run .* 'model\.name'"):
         find_runs({"model": {"nme": "vae"}})
-    with pytest.raises(InputError, match=r"where\.experimnt .* did you mean 'experiment'"):
+    store_run({"where": {"experimnt": "unsupervised"}}, status="FAILED")  # of an analysis
+    with pytest.raises(InputError, match=r"where\.experimnt .* did you mean 'experiment'\?$"):
         find_runs({"experimnt": "unsupervised"})
     with pytest.raises(InputError, match=r"where\.model\.nme"):
         find_runs({"model.nme": None})

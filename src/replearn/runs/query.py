@@ -232,6 +232,8 @@ def _check_paths(
     for path in unseen if configs else []:
         if all(look_up(config, path) is ABSENT for config in configs):
             known = {name for config in configs for name, _ in paths(config)}
+            # What was asked of analyses, with its misspelt paths, is in their own configs.
+            known = {name for name in known if not name.startswith("where.")}
             raise InputError(
                 f"where.{path} is a path of no run in the database {database.name!r};"
                 f" {nearest(path, known | set(RESERVED))}"
