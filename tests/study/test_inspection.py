@@ -85,6 +85,30 @@ def test_the_category_of_a_cascade_vae_is_a_latent_and_is_drawn(circles):
     assert scores["dci_method"].startswith("lasso: ") and "mig_ceiling" in scores
 
 
+def test_of_fifty_latents_those_of_highest_kl_are_drawn(circles):
+    torch.manual_seed(0)
+    model = VAE(circles.image_shape, encoder="burgess", decoder="burgess", latent_size=50).eval()
+    mean = np.random.default_rng(0).normal(size=(40, 50)) * np.linspace(0.1, 2, 50)
+    logvar = np.zeros((40, 50))
+    codes = inspection.Codes(
+        mean, logvar, mean, latent_kl(mean, logvar), np.arange(40), None, ()
+    )  # fmt: skip
+    kept = Kept()
+    inspection.draw_latents(kept, codes, model, CONFIG)
+    best = np.argsort(-codes.kl)[:16]
+    rest = np.sort(np.square(mean).mean(0) / 2)[:34].sum()  # KL of variance 1: half the square
+    said = f"The 16 of 50 latents of highest KL; the others have {rest:.2g} nats together."
+    for name in ("latents", "traversals"):
+        figure = kept.figures[name]
+        assert said in [axes.get_title() for axes in figure.axes]
+        assert figure.get_size_inches().max() < 9.5  # a page
+    first = kept.figures["traversals"].axes[0].get_yticklabels()
+    names = [inspection.latent_names(50)[i] for i in best]
+    assert [label.get_text().split()[0] for label in first] == names
+    last = kept.figures["latents"].axes[-1].get_xticklabels()
+    assert [label.get_text() for label in last] == ["prior", *names]
+
+
 def test_other_models_are_refused_in_a_sentence():
     run = run_of()
     run.config["model"]["name"] = "predictor"

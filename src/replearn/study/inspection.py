@@ -18,7 +18,7 @@ from replearn.analysis.figures import (
     traversals,
 )
 from replearn.analysis.figures.images import latent_names
-from replearn.analysis.traversal import latent_kl, traversal_values, traverse
+from replearn.analysis.traversal import latent_kl, latent_order, traversal_values, traverse
 from replearn.dataset.images import ImageDataset
 from replearn.dataset.partition import partition
 from replearn.errors import InputError
@@ -30,6 +30,7 @@ from replearn.study.selection import AUTO_ENCODERS, is_auto_encoder
 
 # What captions call the parts of a data set.
 PARTS = {"training": "training", "held_out": "held-out", "test": "excluded"}
+MOST_LATENTS = 16  # that a figure shows, so that it fits a page
 
 
 @dataclass(frozen=True)
@@ -157,14 +158,17 @@ def draw_latents(
     span = tuple(config["traversal"])
     if len(span) != 2:
         raise InputError(f"traversal must be [low, high], got {config['traversal']!r}")
-    figure = latent_distributions(codes.mean, codes.logvar, codes.kl)
-    results.figure("latents", figure, "Latent distributions")
+    shown = latent_order(codes.kl)[:MOST_LATENTS]
+    kl, names = codes.kl[shown], [codes.latent_names[i] for i in shown]
+    said = _of_many(codes.kl, shown)
+    figure = latent_distributions(codes.mean[:, shown], codes.logvar[:, shown], kl, names, said)
+    results.figure("latents", figure, "Latent distributions", said)
     # The image whose code is nearest to the mean of all: moves stay among images that exist.
     centre = codes.z[np.square(codes.mean - codes.mean.mean(0)).sum(1).argmin()]
     n, d = max(config["n_shown"], 2), codes.mean.shape[1]
-    images = traverse(lambda z: decode(model, z), centre, n, span, range(d))
-    figure = traversals(images, traversal_values(n, span), codes.kl)
-    results.figure("traversals", figure, "Latent traversals")
+    images = traverse(lambda z: decode(model, z), centre, n, span, shown)
+    figure = traversals(images, traversal_values(n, span), kl, names, said)
+    results.figure("traversals", figure, "Latent traversals", said)
     if codes.n_categories:
         # The other latents from one row to the next: those of images spread over the probe.
         rows = codes.z[np.linspace(0, len(codes.z) - 1, min(n, 4)).astype(int)]
@@ -173,6 +177,17 @@ def draw_latents(
         figure = image_grid(pictures, column_labels=names)
         text = "One image a row, decoded with each category."
         results.figure("categories", figure, "Categories", text)
+
+
+def _of_many(kl: NDArray, shown: NDArray) -> str:
+    """Return which latents are shown, where these are not all."""
+    if len(shown) == len(kl):
+        return ""
+    rest = kl.sum() - kl[shown].sum()
+    return (
+        f"The {len(shown)} of {len(kl)} latents of highest KL; the others have {rest:.2g} nats "
+        f"together."
+    )
 
 
 def score_run(

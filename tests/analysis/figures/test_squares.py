@@ -47,6 +47,28 @@ def test_dead_latents_have_a_pale_row(artists):
     assert "dead" not in artists(hinton(np.ones((3, 2)), ["a", "b"]), "scale")[0].get_text()
 
 
+def test_of_many_latents_the_dead_are_a_line_of_text(labels, artists):
+    importance, dead = np.ones((50, 3)), np.arange(50) >= 18
+    importance[[2, 5]] = 0.1
+    figure = hinton(importance, list("abc"), dead=dead)
+    alive = [i for i in range(18) if i not in (2, 5)]
+    digits = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+    shown = [label.translate(digits) for label in labels(figure.axes[0].yaxis)]
+    assert shown == [f"z{i}" for i in alive] and len(squares(figure.axes[0])) == 16 * 3
+    said = artists(figure, "scale")[0].get_text()
+    assert "32 dead\nlatents not shown" in said and "2 less important\nlatents not" in said
+    assert "pale row" not in said and not artists(figure, "dead")
+
+
+def test_a_panel_says_how_many_dead_latents_its_diagrams_lack(labels, artists):
+    masks = [np.arange(50) >= 4, np.arange(50) >= 6, np.ones(50, bool)]
+    figure = hinton_panel([np.ones((50, 2))] * 3, list("abc"), ["a", "b"], dead=masks)
+    assert [len(labels(axes.yaxis)) for axes in figure.axes] == [4, 6, 16]
+    said = artists(figure, "scale")[0].get_text()
+    assert "34 to 46 dead\nlatents not shown" in said and "pale row" in said
+    assert "less important" not in said
+
+
 def test_a_panel_of_hinton_diagrams_has_one_scale_and_hangs_from_the_top(artists):
     small, large = np.full((2, 2), 0.25), np.full((4, 2), 1.0)
     figure = hinton_panel([small, large, small], ["s", "l", "t"], ["a", "b"])

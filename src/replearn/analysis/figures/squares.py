@@ -23,6 +23,8 @@ from replearn.errors import InputError
 
 # The largest square leaves a margin, so that neighbours stay apart.
 _LARGEST_SIDE = 0.92
+# Rows of a diagram; of more latents the dead ones are left out, and then the least important.
+MOST_ROWS = 16
 _GROUND, _DEAD_GROUND, _POSITIVE = "0.90", "0.97", "0.12"
 
 
@@ -37,7 +39,8 @@ def hinton(
 ) -> Figure:
     """Return a Hinton diagram: latents are rows, factors columns, area is |importance|.
 
-    Dark squares are positive, white ones negative. A dead latent has a pale row and a grey label.
+    Dark squares are positive, white ones negative. A dead latent has a pale row and a grey label;
+    of more than 16 latents no dead ones and the 16 most important are shown, and it is said beside.
 
     Args:
         importance: (D, K), any unit.
@@ -86,6 +89,11 @@ def hinton_panel(
     masks = dead if dead is not None else [np.zeros(len(array), dtype=bool) for array in arrays]
     for array, labels, mask in zip(arrays, names, masks, strict=True):
         _check(array, labels, mask, factor_names)
+    rows = [_shown(array, np.asarray(mask)) for array, mask in zip(arrays, masks, strict=True)]
+    missing = [_missing(np.asarray(mask), own) for mask, own in zip(masks, rows, strict=True)]
+    names = [[labels[i] for i in own] for labels, own in zip(names, rows, strict=True)]
+    arrays = [array[own] for array, own in zip(arrays, rows, strict=True)]
+    masks = [np.asarray(mask)[own] for mask, own in zip(masks, rows, strict=True)]
     most = max(float(np.abs(array).max()) for array in arrays)
     full = most if largest is None else float(largest)
     if most > full:
@@ -108,8 +116,24 @@ def hinton_panel(
         _draw(figure, place, arrays[m], titles[m], factor_names, names[m], masks[m], full)
     for axes in figure.axes[: max(0, len(arrays) - per_line)]:
         axes.tick_params(labelbottom=False)
-    _legend(figure.axes[min(per_line, len(arrays)) - 1], full, arrays, masks)
+    _legend(figure.axes[min(per_line, len(arrays)) - 1], full, arrays, masks, missing)
     return crop(figure)
+
+
+def _shown(importance: np.ndarray, dead: np.ndarray) -> np.ndarray:
+    """Return the rows to draw, in their order."""
+    rows = np.arange(len(importance))
+    if len(rows) <= MOST_ROWS:
+        return rows
+    alive = rows if dead.all() else rows[~dead]
+    strength = np.abs(importance[alive]).sum(axis=1)
+    return np.sort(alive[np.argsort(-strength, kind="stable")[:MOST_ROWS]])
+
+
+def _missing(dead: np.ndarray, shown: np.ndarray) -> tuple[int, int]:
+    """Return how many dead latents are not drawn, and how many others."""
+    hidden = np.delete(dead.astype(bool), shown)
+    return int(hidden.sum()), int((~hidden).sum())
 
 
 def _check(array: np.ndarray, labels: Sequence[str], dead: ArrayLike, names: Sequence[str]) -> None:
@@ -164,12 +188,21 @@ def _draw(
 
 
 def _legend(
-    axes: Axes, full: float, arrays: Sequence[np.ndarray], masks: Sequence[ArrayLike]
+    axes: Axes,
+    full: float,
+    arrays: Sequence[np.ndarray],
+    masks: Sequence[ArrayLike],
+    missing: Sequence[tuple[int, int]],
 ) -> None:
-    """Say beside the last diagram of the first line what its marks are worth."""
+    """Say beside the last diagram of the first line what its marks are worth, and what lacks."""
     words = [f"largest\nsquare: {full:.3g}"]
     words += ["white:\nnegative"] if any((array < 0).any() for array in arrays) else []
     words += ["pale row:\ndead latent"] if any(np.any(mask) for mask in masks) else []
+    for counts, kind in zip(zip(*missing, strict=True), ("dead", "less important"), strict=True):
+        if any(counts):
+            low, high = min(counts), max(counts)
+            n = f"{high}" if low == high else f"{low} to {high}"
+            words.append(f"{n} {kind}\nlatent{'s' * (high > 1)} not shown")
     axes.annotate(
         "\n\n".join(words), (1, 1), xycoords="axes fraction", xytext=(5, 0), ha="left", va="top",
         textcoords="offset points", size=6, color=FAINT, annotation_clip=False, gid="scale",
