@@ -77,6 +77,9 @@ def test_the_latents_are_shown_that_the_named_factors_decide():
     figure = expected_figure(SPACE, arrays)
     assert figure is not None
     assert figure.axes[0].get_xlabel() == "z₂ (kind 100 %)"
+    (names,) = figure.findobj(lambda artist: artist.get_gid() == "names")
+    # The first six images: a cat at the first place thrice, and at the second.
+    assert names.get_text() == "kind, x\n1   cat, 0\n2   cat, 0.33"
     share = np.var([latents[factors[:, 1] == x, 1].mean() for x in range(4)]) / latents[:, 1].var()
     assert figure.axes[0].get_ylabel() == f"z₁ (x {100 * share:.0f} %)"
     assert expected_figure(SPACE, arrays | {"test_expected": np.full((6, 4), np.nan)}) is None

@@ -45,14 +45,28 @@ def draw_excluded(
     from replearn.analysis.figures import caption_line, save_figure
 
     data = images["test"].data
-    shown = _shown(arrays)
-    examples = _examples(model, task, images["test"], arrays, shown)
-    names = _names(data.factor_space, arrays, shown)  # type: ignore[arg-type]
-    figure = excluded_figure(data.factor_space, arrays, examples, names)  # type: ignore[arg-type]
+    figure = excluded_with_examples(model, images["test"], arrays, task)
     runs = [] if run._id is None else [int(run._id)]
     n = len(arrays["test_positions"])
     caption = caption_line(runs, data.note, data=data.name, excluded_images=n)
     return save_figure(figure, folder, "excluded_combinations", caption)
+
+
+def excluded_with_examples(
+    model: Network, images: Images, arrays: Mapping[str, NDArray], task: Task | None = None
+) -> "Figure":
+    """Return the map of errors over the named factors, with examples of excluded combinations.
+
+    Args:
+        model: with the weights that the arrays are of.
+        images: the excluded ones, those of `test_positions`.
+        arrays: of `generalisation.npz`.
+        task: what the model was trained on, which decoders alone need.
+    """
+    shown = _shown(arrays)
+    examples = _examples(model, task, images, arrays, shown)
+    space: FactorSpace = images.data.factor_space  # type: ignore[assignment]
+    return excluded_figure(space, arrays, examples, _names(space, arrays, shown))
 
 
 def excluded_figure(
@@ -145,10 +159,15 @@ def expected_figure(space: FactorSpace, arrays: Mapping[str, NDArray]) -> "Figur
         other = max((d for d in active if d != chosen[0]), key=lambda d: training[:, d].var())
         chosen.append(int(other))
         labels.append(latent_names(training.shape[1])[other])
+    every = arrays["named"]
+    words = {int(k): short_values(space, int(k)) for k in every}
+    names = [", ".join(words[int(k)][row[k]] for k in every) for row in arrays["test_factors"]]
+    factors = ", ".join(space.names[k].replace("_", " ") for k in every)
     return expected_latents(
         training[:, chosen], arrays["test_latents"][:, chosen],
-        arrays["test_expected"][:, chosen], arrays["test_factors"][:, arrays["named"]],
+        arrays["test_expected"][:, chosen], arrays["test_factors"][:, every],
         arrays["covariance"][np.ix_(chosen, chosen)], (labels[0], labels[1]),
+        names, factors,
     )  # fmt: skip
 
 
@@ -186,12 +205,16 @@ def _shown(arrays: Mapping[str, NDArray]) -> NDArray:
 
 @torch.no_grad()
 def _examples(
-    model: Network, task: Task, images: Images, arrays: Mapping[str, NDArray], shown: NDArray
+    model: Network,
+    task: Task | None,
+    images: Images,
+    arrays: Mapping[str, NDArray],
+    shown: NDArray,
 ) -> dict[str, NDArray]:
     """Return the rows of pictures: images, and what the model makes of them."""
     x = images.at(shown)
     rows = {"image": x}
-    if model.kind == "decoder":
+    if model.kind == "decoder" and task is not None:
         positions = torch.from_numpy(images.positions[shown])
         factors, _ = task.training.fetch(positions, make_generator(0))
         rows["from factors"] = torch.sigmoid(model(factors).logits)

@@ -43,8 +43,29 @@ def test_many_combinations_are_thinned_and_it_is_said(artists, texts):
     groups = np.arange(40)
     points = np.random.default_rng(1).normal(size=(40, 2))
     figure = expected_latents(CLOUD, points, points, groups, COVARIANCE)
-    assert len(artists(figure, "expected")) == 16
-    assert any("16 of 40 excluded" in text.get_text() for text in texts(figure))
+    assert len(artists(figure, "expected")) == 8
+    assert any("8 of 40 excluded" in text.get_text() for text in texts(figure))
+    assert not artists(figure, "names")
+
+
+def test_combinations_have_numbers_and_their_values_stand_beside(artists):
+    # In another order than that of the groups, the first of which has no expectation.
+    groups, places = np.arange(9)[::-1], np.column_stack([np.arange(9.0)[::-1], np.zeros(9)])
+    names = [f"square, {g}" for g in groups]
+    expected = np.where(groups[:, None] == 0, np.nan, places)
+    figure = expected_latents(
+        CLOUD, places, expected, groups, COVARIANCE, names=names, factors="shape, x"
+    )
+    numbers = artists(figure, "number")
+    assert [number.get_text() for number in numbers] == list("12345678")
+    # Above the top of its ellipse, two standard deviations of 0.5 from the centre.
+    assert [number.xy for number in numbers] == [(g, 1.0) for g in range(1, 9)]
+    (beside,) = artists(figure, "names")
+    lines = [f"{g}   square, {g}" for g in range(1, 9)]
+    assert beside.get_text().split("\n") == ["shape, x", *lines]
+    assert beside.get_window_extent().x0 > figure.axes[0].get_window_extent().x1
+    with pytest.raises(InputError, match="9 images need as many names, not 1"):
+        expected_latents(CLOUD, places, expected, groups, COVARIANCE, names=["a"])
 
 
 def test_points_have_to_be_in_the_plane():

@@ -85,7 +85,7 @@ def hinton_panel(
     arrays = [np.asarray(matrix, dtype=float) for matrix in matrices]
     if not arrays or len(titles) != len(arrays):
         raise InputError(f"{len(arrays)} matrices need as many titles, not {len(titles)}.")
-    names = latent_labels or [latent_names(len(array)) for array in arrays]
+    names = list(map(list, latent_labels or [latent_names(len(array)) for array in arrays]))
     masks = dead if dead is not None else [np.zeros(len(array), dtype=bool) for array in arrays]
     for array, labels, mask in zip(arrays, names, masks, strict=True):
         _check(array, labels, mask, factor_names)
