@@ -1,22 +1,26 @@
 """A run with excluded combinations, from the command line: what it measures and leaves behind."""
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from experiments import unsupervised
 from replearn.runs.commandline import run_commandline
 from replearn.runs.query import find_runs
+from replearn.runs.rebuild import network_of
+from replearn.study import inspection
 
 
 @pytest.mark.slow
 def test_a_run_with_excluded_combinations_says_how_it_generalises(database, tmp_path, monkeypatch):
     monkeypatch.setenv("REPLEARN_HOME", str(tmp_path))
     words = [
-        "dataset.circles", "dataset.n=500", "dataset.condition=r2r", "dataset.variant=midpos",
-        "model.burgess", "fast", "training.n_validation=48", "training.steps=4",
+        "dataset.circles", "dataset.n=2000", "dataset.condition=r2r", "dataset.variant=midpos",
+        "model.burgess", "fast", "training.n_validation=160", "training.steps=4",
         "training.batch_size=16", "progress=False",
     ]  # fmt: skip
     assert run_commandline(unsupervised.ex, ["X", "with", *words]) == 0
@@ -39,3 +43,24 @@ def test_a_run_with_excluded_combinations_says_how_it_generalises(database, tmp_
     picture = Image.open(io.BytesIO(run.read("excluded_combinations.png")))
     assert np.asarray(picture.convert("RGB")).std() > 10
     assert run.read("excluded_combinations.pdf").startswith(b"%PDF")
+    check_drawn_again(run)
+
+
+def check_drawn_again(run):
+    """An analysis draws the same picture, of the last weights whichever it looks at."""
+    figures, data = {}, run.dataset()
+    kept = SimpleNamespace(figure=lambda name, figure, *text: figures.update({name: figure}))
+    inspection.draw_recombination(kept, run, network_of(run), data, 3)  # type: ignore[arg-type]
+    assert set(figures) == {"excluded_combinations", "expected_latents"}
+    (rows,) = [axes for axes in figures["excluded_combinations"].axes if axes.get_images()]
+    names = [label.get_text() for label in rows.get_yticklabels()]
+    assert names == ["image", "reconstruction", "from expected latent", "from best latent"]
+    arrays, mosaic = run.load("generalisation.npz"), np.asarray(rows.get_images()[0].get_array())
+    first = arrays["test_sought"][0]
+    image = data.batch(arrays["test_positions"][[first]])
+    with torch.no_grad():
+        made = run.model()(image).x_mean
+    size, step = 64, 64 + 3  # a gap of a twenty-fourth stands between pictures
+    for top, picture in ((0, image), (step, made)):
+        shown = mosaic[top : top + size, :size, : picture.shape[1]] / 255
+        np.testing.assert_allclose(shown, picture[0].permute(1, 2, 0), atol=0.51 / 255 + 1e-4)

@@ -25,6 +25,7 @@ from replearn.errors import InputError
 from replearn.runs.run import Run
 from replearn.study.disentanglement import score
 from replearn.study.probes import Probe, decode, encode, probe_of, reconstruct
+from replearn.study.recombination import Images
 from replearn.study.results import Results
 from replearn.study.selection import AUTO_ENCODERS, is_auto_encoder
 
@@ -108,22 +109,33 @@ def draw_reconstructions(
 def draw_recombination(
     results: Results, run: Run, model: nn.Module, data: ImageDataset, n: int
 ) -> None:
-    """Draw what was made of reference and command, and where excluded images' latents are.
+    """Draw what was made of reference and command, and how excluded combinations fared.
 
     The first of composition runs, the second of runs with excluded combinations.
     """
-    from replearn.study.generalisation_figure import expected_figure
-
     if getattr(model, "operator", None) is not None:
         _draw_transformations(results, run, model, data, n)
     if "generalisation.npz" in run.artifacts and data.factor_space is not None:
-        figure = expected_figure(data.factor_space, run.load("generalisation.npz"))
-        if figure is not None:
-            text = (
-                "At the end of training: latents of excluded combinations, and where the latents "
-                "of training images let them be expected."
-            )
-            results.figure("expected_latents", figure, "Expected latents", text)
+        _draw_excluded(results, run, data)
+
+
+def _draw_excluded(results: Results, run: Run, data: ImageDataset) -> None:
+    """Draw the errors of combinations, and where the latents of the excluded ones are."""
+    from replearn.study.generalisation_figure import excluded_with_examples, expected_figure
+
+    arrays = run.load("generalisation.npz")
+    images = Images(data, arrays["test_positions"], torch.device("cpu"))
+    # The latents of these arrays are those of the last weights, whichever step is looked at.
+    figure = excluded_with_examples(run.model(), images, arrays)
+    text = "At the end of training: errors of held-out images, and of the excluded combinations."
+    results.figure("excluded_combinations", figure, "Excluded combinations", text)
+    figure = expected_figure(data.factor_space, arrays)  # type: ignore[arg-type]
+    if figure is not None:
+        text = (
+            "At the end of training: latents of excluded combinations, and where the latents of "
+            "training images let them be expected."
+        )
+        results.figure("expected_latents", figure, "Expected latents", text)
 
 
 @torch.no_grad()
