@@ -20,6 +20,25 @@ def test_parameters_sum_to_those_of_a_vae(decoder):
     assert sum(row.n_parameters for row in rows) == count(model)
 
 
+@pytest.mark.parametrize(
+    ("operator", "parameters", "macs"),
+    [  # 7 latents, 4 factors; as their formulas say
+        ("fixint", 0, 0),
+        ("interp", 7 * (18 + 1), 7 * 18),
+        ("linear", 2 * 7 * (11 + 1), 2 * 7 * 11),
+        ("mlp", 128 * 19 + 7 * 129, 128 * 18 + 7 * 128),
+    ],
+)
+def test_an_operator_has_the_last_row_and_counts_in_the_totals(operator, parameters, macs):
+    with torch.device("meta"):
+        model = VAE((1, 32, 32), "kim", "kim", latent_size=7)
+        plain = layer_table(model)
+        model.compose_with(operator, n_factors=4)
+        rows = layer_table(model)
+    assert rows[:-1] == plain and tuple(rows[-1]) == ("operator", (7,), parameters, macs)
+    assert sum(row.n_parameters for row in rows) == count(model)
+
+
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_parameters_sum_to_those_of_a_predictor(encoder):
     with torch.device("meta"):

@@ -11,10 +11,11 @@ from replearn.models.network import Network
 
 
 class LayerRow(NamedTuple):
-    """One layer that analyses can name.
+    """One layer, or the operator, of a model.
 
     Attributes:
-        name: of a module, or of a field of the model's output.
+        name: of a module, or of a field of the model's output; `operator` alone is no layer that
+            analyses can name.
         shape: of its output for one example.
         n_parameters: weights between the layer before and this one.
         n_macs: multiply-accumulates of a forward pass of one example, between the layer before and
@@ -30,7 +31,9 @@ class LayerRow(NamedTuple):
 def layer_table(model: Network) -> list[LayerRow]:
     """Return a row for each of `model.layers()`; parameters and MACs sum to those of the model.
 
-    Fields that one module computes together (mean and logvar) share its numbers evenly.
+    Fields that one module computes together (mean and logvar) share its numbers evenly. A model
+    that composes latents has the row `operator`, last: its layers are those of a plain pass, which
+    does without.
 
     Args:
         model: any model of the registry, also one on the meta device; it is run once on a blank
@@ -43,10 +46,14 @@ def layer_table(model: Network) -> list[LayerRow]:
         for name, module in model.named_modules()
         if name
     ]
+    composes = getattr(model, "operator", None) is not None
     was_training = {module: module.training for module in model.modules()}
     try:
         with torch.no_grad():
             output = model.eval()(model.blank())
+            if composes:
+                action = torch.zeros(1, dtype=torch.int64, device=output.z.device)
+                model.operator(output.z, output.z, action)  # type: ignore[operator, union-attr]
     finally:
         for module, mode in was_training.items():
             module.training = mode
@@ -54,7 +61,7 @@ def layer_table(model: Network) -> list[LayerRow]:
             hook.remove()
     rows = []
     modules = dict(model.named_modules())
-    for name in model.layers():
+    for name in model.layers() + ["operator"] * composes:
         shape = shapes[name] if name in modules else tuple(getattr(output, name).shape[1:])
         module = name if name in modules else model.heads.get(name, "")
         n_sharing = max(list(model.heads.values()).count(module), 1)
