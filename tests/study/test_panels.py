@@ -21,11 +21,16 @@ class Kept:
 
 
 def study_of(*entries):
-    """A study of analysed runs: of each the data set, the loss, its parameters and the seed."""
+    """A study of analysed runs: of each the data set, the loss, its parameters and the seed.
+
+    And if need be what else of its training.
+    """
     runs, analyses = [], {}
-    for i, (name, loss, params, seed) in enumerate(entries):
+    for i, (name, loss, params, seed, *more) in enumerate(entries):
         loss = {"name": loss, "params": params}
         config = {"seed": seed, "dataset": {"name": name}, "training": {"loss": loss}}
+        for setting in more:
+            config["training"] |= setting
         identity = {"group_hash": f"{name} {loss}"}
         run = SimpleNamespace(id=i, config=config, identity=identity, info={}, result={})
         run.started = run.experiment = None
@@ -63,7 +68,7 @@ def test_models_are_lines_and_conditions_columns():
                for data in ("rings", "circles") for beta in (4, 1) for seed in (1, 0)]  # fmt: skip
     draw_hinton_panels(kept, study_of(*entries))
     figure, text = kept.figures["hinton_panel"]
-    assert text.endswith(" The lowest seed of each model and condition.")
+    assert text.endswith(" The lowest seed of each model and condition: runs 1, 3, 5, 7.")
     assert [axes.get_title().split("\n") for axes in figure.axes] == [
         ["circles", "beta 1", "seed 0"], ["rings", "beta 1", "seed 0"],
         ["circles", "beta 4", "seed 0"], ["rings", "beta 4", "seed 0"],
@@ -91,4 +96,28 @@ def test_of_many_runs_one_of_each_group_is_drawn_and_that_is_said():
     figure, text = kept.figures["hinton_panel"]
     titles = [axes.get_title().split("\n") for axes in figure.axes]
     assert titles == [[f"beta {b}", "seed 0"] for b in range(4)]
-    assert text.endswith(" Of 40 runs, 4 are drawn: the first of each group.")
+    assert text.endswith(" are drawn, the first of each group: runs 9, 19, 29, 39.")
+    assert " Of 40 runs, 4 are" in text
+
+
+def test_what_follows_from_the_loss_has_no_line_and_what_does_not_has_one():
+    def settings(lr, batch_size):
+        return {"optimizer": {"params": {"lr": lr}}, "batch_size": batch_size}
+
+    def title_of(*entries):
+        kept = Kept()
+        draw_hinton_panels(kept, study_of(*entries))
+        figure, text = kept.figures["hinton_panel"]
+        return [axes.get_title().split("\n") for axes in figure.axes], text
+
+    entries = [("circles", "vae", {"likelihood": "mse"}, 0, settings(0.1, 8)),
+               ("circles", "vae", {"likelihood": "mse"}, 0, settings(0.1, 16)),
+               ("circles", "mmd", {"likelihood": "bernoulli"}, 0, settings(0.2, 8))]  # fmt: skip
+    titles, _ = title_of(*entries)
+    assert titles == [
+        ["mmd", "batch size 8", "seed 0"], ["vae", "batch size 8", "seed 0"],
+        ["vae", "batch size 16", "seed 0"],
+    ]  # fmt: skip
+    # Of one loss, no setting follows from it.
+    titles, text = title_of(entries[0], ("circles", "vae", {}, 0, settings(0.2, 8)))
+    assert [title[-2:] for title in titles] == [["lr 0.1", "seed 0"], ["lr 0.2", "seed 0"]]

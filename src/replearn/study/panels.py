@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from replearn.analysis.figures import hinton_panel
+from replearn.analysis.figures import caption_line, hinton_panel
 from replearn.analysis.figures.images import latent_names
 from replearn.runs.run import Run
 from replearn.study.results import Results
-from replearn.study.summary import ABSENT, Study
+from replearn.study.summary import ABSENT, Study, short_names
 
 MOST = 36  # diagrams of a panel: what a page of paper shows
 
@@ -21,6 +21,7 @@ def draw_hinton_panels(results: Results, study: Study) -> None:
     most 36, which the text says.
     """
     chosen, note = _chosen(study)
+    implied = _implied_by_loss(study)
     panels: dict[tuple[str, ...], list[tuple[Run, Any]]] = {}
     for run in chosen:
         analysis = study.analyses[run.id]
@@ -32,7 +33,8 @@ def draw_hinton_panels(results: Results, study: Study) -> None:
             panels.setdefault(factors, []).append((run, codes))
     for i, (factors, entries) in enumerate(panels.items()):
         entries, across = _as_grid(study, entries)
-        titles, shared = _titles([study.labels(run) for run, _ in entries])
+        labels = [study.labels(run).items() for run, _ in entries]
+        titles, shared = _titles([{k: v for k, v in x if k not in implied} for x in labels])
         figure = hinton_panel(
             [codes["importance"] for _, codes in entries],
             [
@@ -45,8 +47,9 @@ def draw_hinton_panels(results: Results, study: Study) -> None:
             columns=across,
         )
         name = "hinton_panel" if i == 0 else f"hinton_panel_{i + 1}"
-        said = " The lowest seed of each model and condition." if across else note
-        text = f"Importance: {', '.join([*shared, *factors])}.{said}"
+        said = " The lowest seed of each model and condition" if across else note
+        said += said and f": {caption_line(run.id for run, _ in entries)}"
+        text = f"Importance: {', '.join([*shared, *factors])}.{said}{'.' * bool(said)}"
         results.figure(name, figure, "Importance of latents for factors", text)
 
 
@@ -89,17 +92,34 @@ def _chosen(study: Study) -> tuple[list[Run], str]:
     if len(every) <= MOST:
         return every, ""
     firsts = [row[0] for row in rows][:MOST]
-    return firsts, f" Of {len(every)} runs, {len(firsts)} are drawn: the first of each group."
+    return firsts, f" Of {len(every)} runs, {len(firsts)} are drawn, the first of each group"
+
+
+def _implied_by_loss(study: Study) -> set[str]:
+    """Return the labels of settings of the training that each loss has one value of."""
+    loss = "training.loss.name"
+    names = short_names(study.varied)
+    every = [study.labels(run) for run in study.runs] if loss in names else []
+
+    def follows(name: str) -> bool:
+        pairs = {(repr(labels[names[loss]]), repr(labels[name])) for labels in every}
+        return len(pairs) == len({value for value, _ in pairs})
+
+    settings = [name for path, name in names.items() if path.startswith("training.")]
+    # Some labels are of no one path: `parameter` and `value` are of each loss's own.
+    known = [name for name in settings if every and name in every[0] and name != names[loss]]
+    return {name for name in known if follows(name)}
 
 
 def _titles(labels: Sequence[Mapping[str, Any]]) -> tuple[list[list[str]], list[str]]:
     """Return the lines above each diagram, which are narrow, and what they would all say."""
+    # A model of the name of its loss is one line.
     lines = [
-        [
+        dict.fromkeys(
             _line(one.get("parameter", name) if name == "value" else name, value)
             for name, value in one.items()
             if value != ABSENT and name != "parameter"
-        ]
+        )
         for one in labels
     ]
     shared = [line for line in lines[0] if all(line in other for other in lines)]
