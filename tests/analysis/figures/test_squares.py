@@ -86,6 +86,17 @@ def test_six_models_stand_in_two_lines_of_three(study):
     assert tops[0] == tops[1] == tops[2] > tops[3] == tops[4] == tops[5]
 
 
+def test_titles_wider_than_a_diagram_do_not_touch():
+    titles = ["a\nb", "lie_group_vae, interpolated\nseed 0", "cascade_vae, interpolated", "d"]
+    figure = hinton_panel(np.ones((4, 3, 1)), titles, ["x"], columns=2)
+    assert [axes.get_title() for axes in figure.axes] == titles
+    figure.draw_without_rendering()
+    boxes = [axes.title.get_window_extent() for axes in figure.axes]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    assert boxes[1].x1 <= figure.bbox.x1
+    assert boxes[2].y1 < figure.axes[0].get_window_extent().y0
+
+
 def test_importance_of_nothing_is_drawn_without_squares():
     assert {s.get_width() for s in squares(hinton(np.zeros((2, 2)), "ab").axes[0]).values()} == {0}
 

@@ -104,10 +104,15 @@ def hinton_panel(
     first = _draw(
         figure, (0, 0, cell), arrays[0], titles[0], factor_names, names[0], masks[0], full
     )
-    left, _, _, top = overhang(figure, first)
-    step = wide + left + 0.15
-    lines = math.ceil(len(arrays) / max(1, int((TEXT_WIDTH + 0.15) // step)))
-    per_line = columns or math.ceil(len(arrays) / lines)
+    # Room for the widest line and the tallest title, whichever diagrams have them.
+    lines = [title.split("\n") for title in titles]
+    widest = max((line for own in lines for line in own), key=len)
+    first.set_title("\n".join([widest] * max(map(len, lines))))
+    left, _, right, top = overhang(figure, first)
+    first.set_title(titles[0])
+    step = wide + left + right + 0.15
+    n_lines = math.ceil(len(arrays) / max(1, int((TEXT_WIDTH + 0.15) // step)))
+    per_line = columns or math.ceil(len(arrays) / n_lines)
     drop = cell * max(len(array) for array in arrays) + top + 0.14
     for m in range(1, len(arrays)):
         # Every diagram hangs from the top of its line, like the first.
