@@ -169,6 +169,7 @@ def test_names_and_orders():
     assert model_name(labels) == "factor_vae, gamma 20, interp"
     assert said(RankCorrelation(-0.5, -0.9, 0.25, 7)) == "ρ = −0.50 [−0.90, 0.25], n = 7"
     assert said(RankCorrelation(1.0, np.nan, np.nan, 2)) == "n = 2"
+    assert said(RankCorrelation(-1.0, np.nan, np.nan, 4)) == "ρ = −1.00, n = 4"
 
 
 def npz(errors):

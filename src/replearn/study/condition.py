@@ -197,11 +197,14 @@ def errors_of(grid: ConditionGrid) -> dict[str, str]:
 
 
 def said(rho: RankCorrelation) -> str:
-    """Return a correlation in words: "ρ = 0.31 [−0.10, 0.63], n = 24"; n alone of too few runs."""
-    if not np.isfinite(rho.low):
+    """Return a correlation in words: "ρ = 0.31 [−0.10, 0.63], n = 24"; n alone of too few runs.
+
+    Of ±1 there is no interval.
+    """
+    if not np.isfinite(rho.value) or rho.n < 3:
         return f"n = {rho.n}"
-    interval = f"[{rho.low:.2f}, {rho.high:.2f}]"
-    return f"ρ = {rho.value:.2f} {interval}, n = {rho.n}".replace("-", "\N{MINUS SIGN}")
+    interval = f" [{rho.low:.2f}, {rho.high:.2f}]" if np.isfinite(rho.low) else ""
+    return f"ρ = {rho.value:.2f}{interval}, n = {rho.n}".replace("-", "\N{MINUS SIGN}")
 
 
 def _error(cell: Cell, errors: Mapping[str, str]) -> str | None:

@@ -28,13 +28,18 @@ def test_points_stand_where_their_values_are_and_columns_share_an_axis():
     np.testing.assert_array_equal(ring.get_facecolor()[0, :3], [1, 1, 1])
 
 
-def test_equal_errors_lie_on_the_diagonal_of_one_scale():
-    figure = cloud_grid([[ONE, TWO]], ["encoder", "encoder"], "decoder", log=True, diagonal=True)
-    first, second = figure.axes
-    assert first.get_xlim() == first.get_ylim() == second.get_xlim()
-    assert first.get_xscale() == first.get_yscale() == "log"
-    (line,) = first.get_lines()
-    np.testing.assert_array_equal(*line.get_data())
+def test_equal_errors_lie_on_the_line_where_the_ranges_meet():
+    """One tiny x of a model that draws nothing does not squeeze all y into a line."""
+    near = Cloud("", [2.0, 8.0, 0.01], [4.0, 5.0, 6.0], ["a", "a", "b"])
+    far = Cloud("", [2.0, 3.0], [40.0, 50.0], ["a", "a"])
+    (axes,) = cloud_grid([[near]], ["encoder"], "decoder", log=True, diagonal=True).axes
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+    assert axes.get_xlim() == pytest.approx((0.01 / 1.3, 8 * 1.3))
+    assert axes.get_ylim() == pytest.approx((4 / 1.3, 6 * 1.3))
+    (line,) = axes.get_lines()
+    np.testing.assert_allclose(line.get_data(), [axes.get_ylim()] * 2)
+    (apart,) = cloud_grid([[far]], ["encoder"], "decoder", log=True, diagonal=True).axes
+    assert not apart.get_lines()
 
 
 def test_scales_of_values_at_or_below_0_are_linear():

@@ -61,7 +61,7 @@ def cloud_grid(
         y_title: what is up.
         kinds: what filled points and rings are, for the legend.
         log: whether both scales are logarithmic, where all values are above 0.
-        diagonal: whether all have one scale for x and y, with the line of equal values.
+        diagonal: whether to draw the line of equal values, where the ranges meet.
 
     Raises:
         InputError: if there is nothing to draw, a cloud has not as many x, y and groups, or
@@ -83,9 +83,6 @@ def cloud_grid(
     colours = category_colours(names)
     across = [_range([row[j].x for row in rows if j < len(row)], log) for j in range(len(x_titles))]
     up = [_range([cloud.y for cloud in row], log) for row in rows]
-    if diagonal:
-        both = _range([values for cloud in clouds for values in (cloud.x, cloud.y)], log)
-        across, up = [both] * len(across), [both] * len(up)
     figure = new_figure()
     side = min(_LARGEST, (TEXT_WIDTH - 1.1) / len(x_titles) - _GAP)
     drop, handles = 0.0, {}
@@ -95,8 +92,9 @@ def cloud_grid(
             (x_low, x_high, x_log), (y_low, y_high, y_log) = across[j], up[i]
             axes.set(xscale="log" if x_log else "linear", yscale="log" if y_log else "linear")
             axes.set(xlim=(x_low, x_high), ylim=(y_low, y_high))
-            if diagonal:
-                axes.plot([x_low, x_high], [x_low, x_high], color=FAINT, lw=0.5, ls="--", zorder=0)
+            shared = max(x_low, y_low), min(x_high, y_high)
+            if diagonal and shared[0] < shared[1] and x_log == y_log:
+                axes.plot(shared, shared, color=FAINT, lw=0.5, ls="--", zorder=0)
             filled = np.ones(len(cloud.x), bool) if cloud.filled is None else cloud.filled
             for k, name in enumerate(names):
                 marker = MARKERS[k % len(MARKERS)]
